@@ -13,7 +13,7 @@ from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import Order, Role
 from tradenb.core.rules import Rules
-from tradenb.live.live_run import record_of
+from tradenb.live.live_run import LiveRun, record_of
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.faulty_venue import FaultyVenue
@@ -52,6 +52,8 @@ class Row(NamedTuple):
     dies_in : str or None
         To be found at a start: the process dies with the first order of this role, which has met
         what happened. None: it happens while no process lives.
+    first : callable, optional
+        What happens when the position is held and protected, some minutes before.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Row(NamedTuple):
     at: int = HELD
     falls: bool = False
     dies_in: Role | None = None
+    first: Callable[[Case], object] = lambda case: None
 
 
 @tn.strategy("orders-rows", every="15m", history="30m")
@@ -103,10 +106,13 @@ class Case:
         dies = self.found_by == "start"
         self._dies = dies and self.row.dies_in is not None
         self.process = self.world.process()
-        end = minute(ENDS["light look" if dies else self.found_by])
-        if self.found_by == "light look" and self.row.at > HELD:
-            end = minute(self.row.at + ENDS["light look"] - HELD)
-        assert self.process.live(end, [Action(at, self._happens)]) is not dies
+        later = max(self.row.at - HELD, 0)
+        end = minute(later + ENDS["light look" if dies else self.found_by])
+        actions = [
+            Action(minute(HELD) + 20_000, lambda _: self.row.first(self)),
+            Action(at, self._happens),
+        ]
+        assert self.process.live(end, actions[self.row.at <= HELD :]) is not dies
         if dies:
             self.process = self.world.process()
             assert self.process.live(minute(ENDS["start" if self.row.at == HELD else "full look"]))
@@ -158,10 +164,15 @@ class Case:
     # --- what is known ---------------------------------------------------------------------------
 
     @property
+    def handle(self) -> LiveRun:
+        """The run, of a process that lives or has just died."""
+        assert self.process is not None
+        return self.process.runs[0]
+
+    @property
     def running(self) -> OrderLedger:
         """The ledger in memory, of a process that lives or has just died."""
-        assert self.process is not None
-        found = record_of(self.process.runs[0]).ledger
+        found = record_of(self.handle).ledger
         assert found is not None
         return found
 

@@ -45,6 +45,11 @@ UNREAD = off(
     rewritten("or not ledger.checked_at\n        or ledger.check_due\n        ", ""),
 )
 
+ONLY_ENTRIES = off(
+    "trades of entries alone are compared",
+    "reconcile:_compared",
+    rewritten("if order.id == id", "if order.id == id and order.role == 'entry'"),
+)
 NOBODY_ASKS = Mutant(
     "nobody asks",
     "tradenb.brokers.order_manager:with_unknown_position",
@@ -84,23 +89,35 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "6 a trade with other numbers": (
         off(
             "numbers are not compared",
-            "reconcile:_with_trades",
-            rewritten("not known.get(fill.id, fill).is_same(fill)", "False"),
+            "reconcile:_compared",
+            rewritten("known.get(fill.id, fill).is_same(fill)", "True"),
+        ),
+    ),
+    "6 a trade of a part with other numbers": (ONLY_ENTRIES,),
+    "6 a trade of the protection with other numbers": (ONLY_ENTRIES,),
+    "6 a trade of the exit with other numbers": (
+        off(
+            "what is over is not compared",
+            "reconcile:_compared",
+            rewritten("(*ledger.past, *ledger.orders)", "ledger.orders"),
         ),
     ),
     "7 an order not written down": (
         off("nothing is adopted", "reconcile:adopted", always(lambda *_: None)),
     ),
     "7 an order of nobody": (NO_STOP,),
-    "8 foreign orders and trades": (
+    "7 an order of nobody that filled": (NO_STOP,),
+    "8 foreign trades": (
         off(
             "foreign trades are ours",
-            "reconcile:_with_trades",
+            "reconcile:_split",
             rewritten(
                 "owner = owners.get(fill.exchange_id)",
                 "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
             ),
         ),
+    ),
+    "8 a foreign order": (
         off("foreign orders are ours", "reconcile:is_ours", always(lambda _: True)),
         off("all have a role", "reconcile:role_of", always(lambda id: own_role(id) or "entry")),
     ),

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.brokers.reconciliation_case import ALL, ENTRY, FAR, SYMBOL, Case, D, FoundBy, Row
+from tests.brokers.reconciliation_case import (
+    ALL,
+    ENTRY,
+    FAR,
+    HELD,
+    SYMBOL,
+    Case,
+    D,
+    FoundBy,
+    Row,
+)
 from tradenb.core.orders.client_ids import client_id
 from tradenb.live.live_run import record_of
 from tradenb.store.paths import Key
@@ -12,6 +22,7 @@ from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewOrder
 
 BEFORE = ENTRY - 1
+LATER = HELD + 2
 START: tuple[FoundBy, ...] = ("start",)
 
 # --- 1 to 6: our orders --------------------------------------------------------------------------
@@ -93,12 +104,36 @@ def counted_once(case: Case) -> None:
 
 def trade_changes(case: Case) -> None:
     trades = case.venue.trades
-    trades[0] = trades[0]._replace(price=trades[0].price + 1)
+    trades[-1] = trades[-1]._replace(price=trades[-1].price + 1)
 
 
 def person_is_asked(case: Case) -> None:
     assert len(case.ledger.unexplained) == 1
     assert case.is_protected()
+
+
+def half_is_closed(case: Case) -> None:
+    case.handle.close(0.5)
+
+
+def person_is_asked_about_the_part(case: Case) -> None:
+    assert ("partial", "user") in case.told
+    assert case.orders("part")[0].id in case.ledger.unexplained[0]
+    assert case.is_protected()
+
+
+def person_is_asked_about_the_protection(case: Case) -> None:
+    assert case.orders("protection")[0].id in case.ledger.unexplained[0]
+    rest_is_protected_anew(case)
+
+
+def all_is_closed(case: Case) -> None:
+    case.handle.flatten()
+
+
+def person_is_asked_about_the_exit(case: Case) -> None:
+    assert case.told[-1] == ("closed", "flattened")
+    assert [order.id in case.ledger.unexplained[0] for order in case.orders("exit")] == [True]
 
 
 # --- 7 to 10: others -----------------------------------------------------------------------------
@@ -127,17 +162,37 @@ def disarmed_and_left_alone(case: Case) -> None:
     assert [order.client_id[6] for order in case.venue.live_orders(SYMBOL)] == ["5", "4", "1"]
 
 
-def stranger_trades(case: Case) -> None:
+def another_home_bought(case: Case) -> None:
+    id = client_id("another home", "x", "entry", 1)
+    case.place(NewOrder(SYMBOL, "BUY", "MARKET", D(1), id))
+
+
+def disarmed_and_not_touched(case: Case) -> None:
+    assert "unknown signal traded" in case.tripped
+    assert case.is_protected()
+    assert D("0.9") < case.world.coins - case.held < D(1)
+
+
+def stranger_orders(case: Case) -> None:
     place_foreign(case.venue, SYMBOL, case.now)
+
+
+def its_order_is_left_alone(case: Case) -> None:
+    assert (case.ledger.unexplained, case.ledger.stops, case.tripped) == ((), (), "")
+    assert case.is_protected()
+    assert len(case.venue.live_orders(SYMBOL)) == 3
+
+
+def stranger_trades(case: Case) -> None:
     case.venue.trade_by_hand(SYMBOL, "BUY", D(1), at=case.now)
     case.venue.trade_by_hand(SYMBOL, "SELL", D("0.5"), at=case.now)
 
 
-def strangers_are_left_alone(case: Case) -> None:
+def its_trades_are_read_and_left_alone(case: Case) -> None:
     assert (case.ledger.unexplained, case.ledger.stops, case.tripped) == ((), (), "")
     assert case.is_protected()
-    assert len(case.venue.live_orders(SYMBOL)) == 3
     assert D("0.4") < case.world.coins - case.held < D("0.5")
+    assert (case.ledger.checked_at or 0) > case.venue.trades[-1].at
 
 
 def owner_sells_all(case: Case) -> None:
@@ -203,8 +258,7 @@ def cancelled_in_idleness(case: Case) -> None:
 
 
 def document_is_edited(case: Case) -> None:
-    assert case.process is not None
-    record = record_of(case.process.runs[0])
+    record = record_of(case.handle)
     record.ledger = case.running._replace(orders=(), reports=())
     record.storage.commit_ledger(record.ledger)
 
@@ -360,9 +414,32 @@ ROWS = [
     Row("5 trades without a status", status_comes_late, closed_to_the_digit, falls=True),
     Row("6 the same trade again", trades_are_shown_twice, counted_once),
     Row("6 a trade with other numbers", trade_changes, person_is_asked),
+    Row(
+        "6 a trade of a part with other numbers",
+        trade_changes,
+        person_is_asked_about_the_part,
+        at=LATER,
+        first=half_is_closed,
+    ),
+    Row(
+        "6 a trade of the protection with other numbers",
+        trade_changes,
+        person_is_asked_about_the_protection,
+        at=HELD + 10,  # after a full look
+        first=target_fills_in_part,
+    ),
+    Row(
+        "6 a trade of the exit with other numbers",
+        trade_changes,
+        person_is_asked_about_the_exit,
+        at=LATER,
+        first=all_is_closed,
+    ),
     Row("7 an order not written down", sent_and_not_written_down, adopted),
     Row("7 an order of nobody", another_home_buys, disarmed_and_left_alone),
-    Row("8 foreign orders and trades", stranger_trades, strangers_are_left_alone),
+    Row("7 an order of nobody that filled", another_home_bought, disarmed_and_not_touched),
+    Row("8 a foreign order", stranger_orders, its_order_is_left_alone),
+    Row("8 foreign trades", stranger_trades, its_trades_are_read_and_left_alone),
     Row("9 a sale by hand", owner_sells_all, closed_outside),
     Row("9 pieces are gone", owner_withdraws, closed_and_asked),
     Row("10 more pieces", owner_buys, own_pieces_are_sold, falls=True),

@@ -54,7 +54,7 @@ def sale(attempt):
 
 
 def looks(port):
-    return port.open_orders(None)
+    return port.open_orders(trades=False)
 
 
 @pytest.mark.parametrize("jump", [10_000, -10_000, 90_000], ids="{} ms".format)

@@ -1,7 +1,8 @@
 """Each row of reconciliation, end to end: found at a start, by the light look, by the full look.
 
-The light look asks for the protection every 15 s; the full look reads everything, at a start, after
-doubts and every ten minutes. To be found by the full look the light one is switched off.
+The light look reads what rests every 15 s, and once a minute what was traded; the full look reads
+everything, at a start, after doubts and every ten minutes. To be found by the full look the light
+one is switched off.
 """
 
 from __future__ import annotations
@@ -27,8 +28,17 @@ NO_LIGHT_LOOK = Mutant(
     always(lambda now: 1 << 60),
 )
 
-LIGHT = ("6 a trade with other numbers", "7 an order of nobody", "14 two protections",
-         "16 an order while idle")  # fmt: skip
+LIGHT = (
+    "6 a trade with other numbers",
+    "6 a trade of a part with other numbers",
+    "6 a trade of the protection with other numbers",
+    "6 a trade of the exit with other numbers",
+    "7 an order of nobody",
+    "7 an order of nobody that filled",
+    "8 foreign trades",
+    "14 two protections",
+    "16 an order while idle",
+)
 """Rows of which nothing else tells before the next full look."""
 
 

@@ -8,6 +8,7 @@ from tests.laws.mutants import Function, Mutant, rewritten
 
 ORDERS = "tradenb.core.orders"
 LIFE = "tradenb.testing.orders.order_life"
+PORT = "tradenb.testing.orders.venue_port"
 
 
 def _nothing_is_in_doubt(right: Function) -> Function:
@@ -80,14 +81,14 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "R5: an end without proof is a refusal",
-            "tradenb.testing.orders.venue_port:after_submit",
+            f"{PORT}:after_submit",
             lambda _: _refusal,
         ),
     ),
     (
         Mutant(
             "R5: a duplicate is a refusal",
-            f"{ORDERS}.outcomes:after_submit",
+            f"{PORT}:after_submit",
             rewritten("or _says(venue.exists, ended)", ""),
         ),
         _NO_LOOK,
@@ -136,6 +137,30 @@ MUTANTS: list[tuple[Mutant, ...]] = [
             lambda _: property(
                 lambda self: (self.exchange_id, *(leg.exchange_id for leg in self.legs))
             ),
+        ),
+    ),
+    (
+        Mutant(
+            "a trade of others is ours",
+            f"{ORDERS}.reconcile:_split",
+            rewritten(
+                "owner = owners.get(fill.exchange_id)",
+                "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
+            ),
+        ),
+    ),
+    (
+        Mutant(
+            "a trade with other numbers is the same",
+            f"{ORDERS}.reconcile:_compared",
+            rewritten("known.get(fill.id, fill).is_same(fill)", "True"),
+        ),
+    ),
+    (
+        Mutant(
+            "trades of entries alone are compared",
+            f"{ORDERS}.reconcile:_compared",
+            rewritten("if order.id == id", "if order.id == id and order.role == 'entry'"),
         ),
     ),
     (
@@ -213,18 +238,25 @@ def _refusal(id: str, ended: Any, venue: Any) -> Any:
     return Refused(id, ended.text)
 
 
-PLACES = {
-    "R3: an entry that is absent is sent once more": ("late", 0),
-    "R4: the first query that finds nothing proves it": ("late", 0),
-    "R5: an end without proof is a refusal": ("careless", 20),
-    "R5: a duplicate is a refusal": ("bad", 530),
-    "R6: a cancel is the end": ("partial", 0),
-    "R8: a refusal is no reason to look": ("bad", 530),
-    "a list protects whose stop is gone": ("partial", 0),
-    "a balance that is seen once is believed": ("late", 0),
-    "a manual sale is never noticed": ("careless", 40),
-    "a position is never protected": ("quiet", 0),
-    "a report is heard again": ("usual", 50),
-    "the second order under one id is overlooked": ("bad", 440),
+PLANS = {
+    "R1: an order is sent before it is written": "dying",
+    "R2: a restart sends again what was being sent": "dying",
+    "R3: an entry that is absent is sent once more": "late",
+    "R4: the first query that finds nothing proves it": "late",
+    "R5: an end without proof is a refusal": "late",
+    "R5: a duplicate is a refusal": "refused",
+    "R6: a cancel is the end": "partial",
+    "R8: a refusal is no reason to look": "moved",
+    "R9: nobody looks for what an earlier process sent": "dying",
+    "a balance that is seen once is believed": "late",
+    "a list protects whose stop is gone": "partial",
+    "a manual sale is never noticed": "moved",
+    "a position is never protected": "quiet",
+    "a report is heard again": "partial",
+    "a trade of others is ours": "traded",
+    "a trade with other numbers is the same": "traded",
+    "protection is placed beside what rests": "partial",
+    "the second order under one id is overlooked": "copied",
+    "trades of entries alone are compared": "traded",
 }
-"""Plan and first seed of the lives that catch a mutant soon; of all others careless and 0."""
+"""Plan of the lives that catch a mutant soon; of all others careless."""

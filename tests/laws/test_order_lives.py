@@ -11,7 +11,8 @@ from decimal import Decimal
 import pytest
 
 from tests.laws.mutants import Mutant, planted
-from tests.laws.order_mutants import MUTANTS, PLACES
+from tests.laws.order_mutants import MUTANTS
+from tests.laws.order_mutants import PLANS as CAUGHT_BY
 from tradenb.core.orders.ledger import held_quantity
 from tradenb.core.orders.order_alarms import alarms
 from tradenb.core.orders.order_records import ZERO
@@ -36,6 +37,27 @@ PLANS = {
         kinds=("late", "invisible", "balance_late"),
         owned=ZERO,
     ),
+    "refused": LifePlan(
+        faults=0.3,
+        deaths=0,
+        disk_full=0,
+        kinds=("accept", "drop"),
+        answers=("duplicate", "balance", "filter"),
+    ),
+    "moved": LifePlan(
+        faults=0.3,
+        deaths=0,
+        disk_full=0,
+        kinds=("manual_sale", "manual_cancel", "partial_target", "cancel_race", "steps_changed"),
+    ),
+    "traded": LifePlan(
+        faults=0.3,
+        deaths=0,
+        disk_full=0,
+        kinds=("foreign_trade", "trade_changed", "trade_twice", "trades_late"),
+    ),
+    "copied": LifePlan(faults=0.3, deaths=0, disk_full=0, kinds=("twice",)),
+    "dying": LifePlan(faults=0.02, deaths=0.1, disk_full=0.1),
 }
 
 
@@ -90,7 +112,7 @@ def test_positions_are_covered_within_a_second_mostly_and_soon_at_worst(
         spans += life.checks.spans
         known += life.known
     spans.sort()
-    assert len(spans) > 2 * lives
+    assert len(spans) > 1.5 * lives
     assert spans[len(spans) // 2] < 1_000
     assert spans[len(spans) * 99 // 100] < longest
     long = [told for ms, told in known if ms > 15_000]  # ten, and the longest request
@@ -102,10 +124,10 @@ def test_positions_are_covered_within_a_second_mostly_and_soon_at_worst(
 def test_a_wrong_machine_is_caught(
     mutants: tuple[Mutant, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, first = PLACES.get(mutants[0].name, ("careless", 0))
+    plan = CAUGHT_BY.get(mutants[0].name, "careless")
     for mutant in mutants:
         planted(mutant, monkeypatch)
-    assert any(broken(seed, plan) for seed in range(first, first + 40))
+    assert any(broken(seed, plan) for seed in range(40))
 
 
 def broken(seed: int, plan: str) -> bool:

@@ -62,8 +62,8 @@ class Port(Protocol):
     async def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order."""
 
-    async def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
+    async def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
 
     async def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
@@ -231,7 +231,7 @@ class OrderManager:
             case Cancel():
                 await self._follow(await self._port.cancel(action.order))
             case QueryOpen():
-                await self._follow(await self._port.open_orders(action.trades_of))
+                await self._follow(await self._port.open_orders(trades=action.trades))
             case Reconcile():
                 answer = await self._port.overview(action.since)
                 await self._port.refresh_market()

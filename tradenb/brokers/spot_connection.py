@@ -79,9 +79,9 @@ class SpotConnection:
         """Ask for the end of an order."""
         return await self._timely(self._opened.cancel(order))
 
-    async def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
-        return await self._timely(self._opened.open_orders(trades_of))
+    async def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
+        return await self._timely(self._opened.open_orders(trades=trades))
 
     async def overview(self, since: int) -> Answer:
         """Read orders, trades and balance; measure the time first where that is due."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -314,11 +316,48 @@ class TestLightLook:
         assert found.stops == (f"order {strange.id} of an unknown signal rests",)
         assert found.orders == ()
 
-    def test_a_trade_with_other_numbers_is_not_explained(self) -> None:
+    @pytest.mark.parametrize("role", ["entry", "part", "exit", "protection"])
+    @pytest.mark.parametrize("lives", [True, False])
+    @pytest.mark.parametrize("look", [resting, overview])
+    def test_a_trade_with_other_numbers_is_not_explained(
+        self, role: str, lives: bool, look: Callable[..., Any]
+    ) -> None:
+        side = "buy" if role == "entry" else "sell"
+        known = fill("t1", "4", side)
+        own = order(role, exchange_id="4", state="done", ending="filled", fills=(known,))
+        found = ledger(own) if lives else ledger(past=(own,))
+        after = heard(found, look(fills=(fill("t1", "4", side, price="91"),)))
+        assert after.unexplained == (f"a trade of order {own.id} has other numbers than before",)
+        assert (after.orders, after.past) == (found.orders, found.past)
+        assert heard(found, look(fills=(known,))).unexplained == ()
+
+    @pytest.mark.parametrize(
+        ("fills", "due"),
+        [
+            ((), False),
+            ((fill("t1", "4", "buy", "2", "100"),), False),
+            ((fill("t2", "4", "buy"),), True),
+            ((fill("t9", "5", "buy"),), False),
+            ((fill("t0", "99")._replace(at=NOW - 5_999),), True),
+            ((fill("t0", "99")._replace(at=NOW - 6_000),), False),
+            (tuple(fill(f"t{n}", "5", "buy") for n in range(100)), True),
+            (tuple(fill(f"t{n}", "5", "buy") for n in range(99)), False),
+        ],
+        ids=["none", "known", "new", "of the past", "of others", "read before", "page", "short"],
+    )
+    def test_a_trade_that_is_not_known_has_all_looked_at(
+        self, fills: tuple[Fill, ...], due: bool
+    ) -> None:
         bought = order(exchange_id="4", fills=(fill("t1", "4", "buy", "2", "100"),))
-        changed = (fill("t1", "4", "buy", "2", "101"),)
-        found = heard(ledger(bought), resting(fills=changed))
-        assert found.unexplained == (f"a trade of order {bought.id} has other numbers than before",)
+        found = ledger(bought, past=(order(id="past", exchange_id="5"),), checked_at=NOW + 4_000)
+        after = heard(found, resting(fills=fills))
+        assert after.check_due is due
+        assert (after.orders, after.unexplained) == (found.orders, ())
+
+    def test_trades_that_could_not_be_read_have_all_looked_at_and_what_rests_is_known(self) -> None:
+        unread = resting()._replace(unread=True)
+        after = heard(ledger(order(), listed()), unread)
+        assert (after.check_due, after.looks_failed, after.orders[1].query_due) == (True, 0, True)
 
     def test_three_in_a_row_that_fail_and_one_without_a_key_have_all_looked_at(self) -> None:
         found, due = ledger(order(), check_due=False), []
@@ -393,6 +432,15 @@ class TestOverview:
             == after.unexplained
         )
         assert heard(found, overview(fills=(fill("t1", "7"),))).unexplained == ()
+        later = fill("t1", "7")._replace(at=NOW + 3)
+        assert heard(found, overview(fills=(later,))).unexplained == ()
+
+    def test_an_order_whose_trades_say_more_than_its_status_is_queried(self) -> None:
+        found = ledger(order(), listed())
+        shown = legs(1)
+        after = heard(found, overview(*shown, fills=(fill("t1", "9"),))).orders[1]
+        assert (after.filled, after.query_due) == (D(1), True)
+        assert not heard(found, overview(*shown)).orders[1].query_due
 
     def test_trades_of_past_orders_are_not_foreign(self) -> None:
         past = (order("exit", state="done", ending="filled", filled=D(1), exchange_id="7"),)

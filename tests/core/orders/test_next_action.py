@@ -17,7 +17,13 @@ from tests.core.orders.situations import (
     order,
     working,
 )
-from tradenb.core.orders.answers import Cancelled, NotFound, QueryFailed, Refused
+from tradenb.core.orders.answers import (
+    Cancelled,
+    NotFound,
+    OpenOrdersFailed,
+    QueryFailed,
+    Refused,
+)
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_actions import (
     Cancel,
@@ -158,6 +164,24 @@ class TestReconciling:
         assert isinstance(action(ledger(), FLAT, now=NOW + 604_002), Reconcile)
         assert action(ledger(looked_at=NOW + 590_000), FLAT) == Wait(NOW + 604_002)
 
+    def test_a_full_look_goes_back_to_the_oldest_order_and_without_one_to_the_last_look(
+        self,
+    ) -> None:
+        days = 20 * 86_400_000
+        late = {"check_due": True, "checked_at": NOW + days, "now": NOW + days + 600_000}
+        at = late.pop("now")
+        old = order(sent_at=NOW - 5_000)
+        since = NOW - 60_000
+        assert action(ledger(old, told=("entered",), **late), now=at) == Reconcile(since - 5_000)
+        day_before = NOW + 19 * 86_400_000 - 60_000
+        assert action(ledger(**late), FLAT, now=at) == Reconcile(day_before)
+        assert action(ledger(past=(old,), **late), FLAT, now=at) == Reconcile(day_before)
+        lately = order(sent_at=NOW + days - 1_000)
+        kept = ledger(past=(lately,), **late)
+        assert action(kept, FLAT, now=at) == Reconcile(NOW + days - 61_000)
+        fresh = ledger(check_due=True, checked_at=NOW, started_at=NOW - 7)
+        assert action(fresh, FLAT, now=NOW + 600_000) == Reconcile(since - 7)
+
     def test_an_order_that_nobody_looks_at_keeps_nobody_awake(self) -> None:
         strange = ledger(working(signal_id=""), checked_at=NOW)
         assert action(strange, FLAT) == Wait(NOW + 15_000)
@@ -191,12 +215,19 @@ class TestHolding:
         assert action(found, wanted, now=NOW + 15_000) == QueryOpen()
         found = found._replace(looked_at=NOW + 45_000)
         assert action(found, wanted, now=NOW + 59_999) == Wait(NOW + 60_000)
-        assert action(found, wanted, now=NOW + 60_000) == QueryOpen(order())
+        assert action(found, wanted, now=NOW + 60_000) == QueryOpen(trades=True)
 
     def test_while_nothing_rests_it_is_read_once_a_minute(self) -> None:
         found = ledger(looked_at=NOW + 10_000)
         assert action(found, FLAT, now=NOW + 69_999) == Wait(NOW + 70_000)
         assert action(found, FLAT, now=NOW + 70_000) == QueryOpen()
+
+    def test_trades_are_read_until_ten_minutes_after_a_position(self) -> None:
+        sold = order("exit", state="done", ending="filled", done_at=NOW + 10_000)
+        for ms, trades in ((609_999, True), (610_000, False)):
+            at = NOW + ms
+            found = ledger(past=(order(), sold), looked_at=at - 60_000, checked_at=at - 1)
+            assert action(found, FLAT, now=at) == QueryOpen(trades=trades)
 
     def test_a_light_look_that_failed_is_made_again_sooner(self) -> None:
         found = ledger(order(), working(), told=("entered",), looked_at=NOW + 15_000)
@@ -205,6 +236,12 @@ class TestHolding:
         assert action(found, wanted, now=NOW + 15_000) == Wait(NOW + 15_500)
         found = found._replace(looks_failed=2)
         assert action(found, wanted, now=NOW + 15_500) == Wait(NOW + 16_000)
+
+    def test_trades_are_read_by_the_next_look_where_the_first_one_of_a_minute_failed(self) -> None:
+        found = ledger(order(), working(), told=("entered",), looked_at=NOW + 45_000)
+        failed = heard(found, OpenOrdersFailed(), NOW + 60_100)
+        wanted = HOLD._replace(target=None)
+        assert action(failed, wanted, now=NOW + 60_600) == QueryOpen(trades=True)
 
     @pytest.mark.parametrize(
         ("stop", "minutes", "replaced"),

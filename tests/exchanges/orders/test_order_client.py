@@ -39,7 +39,7 @@ from tradenb.exchanges.orders.spot_markets import spot_market
 from tradenb.testing.orders.loopback_port import loopback_keys
 from tradenb.testing.server.redirected_urls import redirected_urls
 from tradenb.testing.server.server_account import CREDENTIALS
-from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrders
+from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrders, QueryTrades
 
 D = Decimal
 MARKET = OrderMarket(price_step=D("0.1"), size_step=D("0.0001"))
@@ -355,6 +355,23 @@ def test_an_overview_pages_by_days_and_by_ids(server, monkeypatch):
     assert all(each.until - each.since < 86_400_000 for each in spans if each.since)
 
 
+def test_an_overview_of_a_long_position_costs_as_much_as_one_of_a_short_one(server):
+    venue = server.venue.venue
+
+    async def life(port):
+        now = server.now()
+        await port.submit(made(now))
+        server.skew_ms = 20 * 86_400_000
+        await port.submit(exit_order(server.now(), quantity=D("0.1")))
+        return await port.overview(now - 60_000)
+
+    found = played(port_on(server), life)
+    assert [order.exchange_id for order in found.orders] == [str(each) for each in venue.orders]
+    assert len({fill.id for fill in found.fills}) == len(found.fills) == len(venue.trades) > 1
+    reads = [type(call.request) for call in server.venue.calls]
+    assert (reads.count(QueryAllOrders), reads.count(QueryTrades)) == (2, 2)
+
+
 def test_a_part_of_an_overview_is_read_again_and_what_stays_broken_shows_nothing(server):
     async def life(port):
         found = []
@@ -462,6 +479,24 @@ def test_a_fee_in_a_third_coin_is_neither_pieces_nor_money():
 def test_a_trade_that_is_not_whole_is_unreadable(change):
     with pytest.raises(Unreadable):
         READER.trades([TRADE | change])
+
+
+FOREIGN = {
+    "symbol": "BTCUSDT", "orderId": 9, "clientOrderId": "web_1", "status": "NEW", "side": "BUY",
+    "type": "LIMIT", "origQty": "1", "price": "90", "executedQty": "0", "cummulativeQuoteQty": "0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"status": "HELD"}, {"side": "LEND"}, {"origQty": ""}])
+def test_an_order_of_others_that_cannot_be_read_hides_none_of_ours(change):
+    own = {**FOREIGN, "orderId": 8, "clientOrderId": client_id("r", "s1", "exit", 1)}
+    first, second = READER.orders([own, FOREIGN | change])
+    assert (first.exchange_id, first.filled) == ("8", D(0))
+    assert (second.id, second.exchange_id, second.ending) == ("web_1", "9", None)
+    with pytest.raises(Unreadable):
+        READER.orders([own | change, FOREIGN])
+    with pytest.raises(Unreadable):
+        READER.orders([own, FOREIGN | change | {"symbol": "ETHUSDT"}])
 
 
 @pytest.mark.parametrize("asked", [{"orderId": "2"}, {"origClientOrderId": "another"}])

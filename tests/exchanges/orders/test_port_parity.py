@@ -59,7 +59,7 @@ class World:
             lambda: port.submit(self.order("protection", "list", **guard)),
             lambda: port.query(self.order("protection", "list", **guard)),
             lambda: port.overview(START - 60_000),
-            lambda: port.open_orders(self.order("entry", "ioc", "buy", exchange_id="1")),
+            lambda: port.open_orders(trades=True),
             lambda: port.cancel(self.order("protection", "list", **guard)),
             lambda: port.query(self.order("protection", "list", **guard)),
             lambda: port.submit(self.order("exit", "market")),

@@ -6,10 +6,13 @@ A call that failed is one of these too. It never means "there is none".
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradenb.core.orders.order_records import ZERO, Balance, Ending, Fill, Leg, OrderType, Side
 from tradenb.core.signal import Time
+
+NEWEST_TRADES: Final = 100
+"""So many trades of the symbol a light look reads."""
 
 
 class OrderSnapshot(NamedTuple):
@@ -107,18 +110,21 @@ class OpenOrders(NamedTuple):
     orders : tuple of OrderSnapshot
         All that rest, those of others as well; legs of lists one by one.
     fills : tuple of Fill
-        The trades of the order that was asked about, at most a page of them.
+        Its newest trades, those of others as well, if they were asked for.
     asked_at : int
         The exchange time before the first of the requests, ms UTC.
+    unread : bool
+        The trades were asked for and could not be read.
     """
 
     orders: tuple[OrderSnapshot, ...]
     fills: tuple[Fill, ...]
     asked_at: Time
+    unread: bool = False
 
 
 class OpenOrdersFailed(NamedTuple):
-    """One of its requests failed, so nothing is known; `no_key` as of `QueryFailed`."""
+    """What rests could not be read, so nothing is known; `no_key` as of `QueryFailed`."""
 
     no_key: bool = False
 

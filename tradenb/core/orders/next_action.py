@@ -10,7 +10,7 @@ The table, the first line that applies:
 5. Enter or hold: tell that it was entered, what was sold, that all is gone; sell a part; protect
    what is held.
 6. Exit: cancel the protection, look at how it ended, sell what is still held.
-7. A light look is due: read what rests.
+7. A light look is due: read what rests, and what was traded.
 
 Each line looks at what is known and not at what was done before, so the table is all there is to a
 start, a restart, a reconnect and a kill.
@@ -289,12 +289,13 @@ def _wait_for_stop(now: Situation) -> OrderAction | None:
 
 
 def _look(now: Situation) -> OrderAction | None:
-    """Line 7: what rests, and once a minute the trades of the entry."""
+    """Line 7: what rests, and once a minute the newest trades, while there may be some of ours."""
     if now.now < _look_due(now):
         return None
-    entries = [order for order in now.ledger.orders if order.role == "entry" and order.filled > 0]
-    begins = (now.ledger.looked_at or 0) // MINUTE < now.now // MINUTE
-    return QueryOpen(entries[-1] if entries and begins else None)
+    ledger = now.ledger
+    begins = (ledger.looked_at or 0) // MINUTE < now.now // MINUTE or ledger.looks_failed > 0
+    ended_at = max((order.done_at or 0 for order in ledger.past), default=0)
+    return QueryOpen(trades=begins and (bool(ledger.orders) or now.now < ended_at + CHECK_EVERY))
 
 
 def _look_due(now: Situation) -> Time:

@@ -27,9 +27,9 @@ class Cancel(NamedTuple):
 
 
 class QueryOpen(NamedTuple):
-    """Read the open orders of the symbol, and the trades of one order."""
+    """Read the open orders of the symbol; `trades`: and its newest trades."""
 
-    trades_of: Order | None = None
+    trades: bool = False
 
 
 class Reconcile(NamedTuple):

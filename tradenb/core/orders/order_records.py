@@ -95,8 +95,11 @@ class Fill(NamedTuple):
     fee_value: Decimal | None = None
 
     def is_same(self, other: Fill) -> bool:
-        """Tell whether the exchange shows the same trade; what a fee is worth it does not show."""
-        apart: dict[str, Any] = {"fee_asset": "", "fee_value": None}
+        """Tell whether the exchange shows the same trade, whatever time it gives to it.
+
+        What a fee is worth it does not show.
+        """
+        apart: dict[str, Any] = {"at": 0, "fee_asset": "", "fee_value": None}
         return self._replace(**apart) == other._replace(**apart)
 
 

@@ -1,7 +1,7 @@
 """Reconciliation: orders, trades and balance of the exchange against the ledger.
 
-A full one reads all of them since the oldest order; a light look reads the open orders alone, and
-the trades of the entry, and is judged by the same rules.
+A full one reads all of them since the oldest order. A light look reads the open orders, which are
+judged by the same rules, and the newest trades: one that nobody here knows has all looked at.
 
 What can only be ours is put in (heal). What nobody here can explain is left as it is, named in
 `unexplained`, and keeps entries back until a person accepts it. What shows that an assumption of
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tradenb.core.orders.answers import OpenOrders, OrderSnapshot, Overview
+from tradenb.core.orders.answers import NEWEST_TRADES, OpenOrders, OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Fill, Order
@@ -55,7 +55,10 @@ def reconciled(
 
 
 def looked(ledger: OrderLedger, seen: OpenOrders, venue: Venue, now: Time) -> OrderLedger:
-    """Return the ledger after a light look; what rests no more is queried."""
+    """Return the ledger after a light look; what rests no more is queried.
+
+    Trades are compared and not put in: who reads them also reads what their order has become.
+    """
     ledger = ledger._replace(looked_at=seen.asked_at, looks_failed=0)
     for snapshot in _with_lists(ledger, [each for each in seen.orders if is_ours(each.id)]):
         known = ledger.order(snapshot.id)
@@ -69,7 +72,11 @@ def looked(ledger: OrderLedger, seen: OpenOrders, venue: Venue, now: Time) -> Or
         order = ledger.order(snapshot.id)
         if one_leg and order is not None and not order.is_done:  # the other leg tells what it did
             ledger = ledger.with_order(order._replace(query_due=True))
-    ledger, _ = _with_trades(ledger, seen.fills)
+    mine, foreign = _split(ledger, seen.fills)
+    for id, some in mine.items():
+        ledger = _compared(ledger, id, some)
+    if seen.unread or _has_news(ledger, seen.fills, foreign, venue):
+        ledger = ledger._replace(check_due=True)
     return _without_resting(ledger, {each.id for each in seen.orders}, seen.asked_at, venue)
 
 
@@ -152,8 +159,43 @@ def _taken_back(ledger: OrderLedger, signal: str, words: str) -> OrderLedger:
     return stopped(ledger._replace(orders=(*again, *ledger.orders), past=rest), words)
 
 
+def _has_news(
+    ledger: OrderLedger, fills: tuple[Fill, ...], foreign: list[Fill], venue: Venue
+) -> bool:
+    """Tell whether there is a trade of an order that lives which is not known, or one of others.
+
+    A trade of others may be of an order of ours that nobody here knows, or a sale of our pieces.
+    Those before the last full look are judged, but for what its balance may not have had.
+    """
+    since = (ledger.checked_at or 0) - venue.balance_ms
+    known = {fill.id for order in ledger.orders for fill in order.fills}
+    names = {id for order in ledger.orders for id in order.trading_ids}
+    return (
+        any(fill.at > since for fill in foreign)
+        or any(fill.exchange_id in names and fill.id not in known for fill in fills)
+        or (len(fills) >= NEWEST_TRADES and all(fill.at > since for fill in fills))
+    )
+
+
 def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLedger, list[Fill]]:
     """Apply each trade of ours once; return those of others too."""
+    mine, foreign = _split(ledger, fills)
+    for id, some in mine.items():
+        ledger = _compared(ledger, id, some)
+        order = ledger.order(id)
+        if order is None:
+            continue
+        after = with_fills(order, tuple(some))
+        if after.filled > order.filled and not order.is_done:  # its status was read before
+            after = after._replace(query_due=True)
+        ledger = ledger.with_order(after)
+    return ledger, foreign
+
+
+def _split(
+    ledger: OrderLedger, fills: tuple[Fill, ...]
+) -> tuple[dict[str, list[Fill]], list[Fill]]:
+    """Return trades of ours by the id of their order, and those of others."""
     owners = {id: order.id for order in (*ledger.past, *ledger.orders) for id in order.trading_ids}
     mine: dict[str, list[Fill]] = {}
     foreign = []
@@ -163,15 +205,16 @@ def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLed
             foreign.append(fill)
         else:
             mine.setdefault(owner, []).append(fill)
-    for id, some in mine.items():
-        order = ledger.order(id)
-        if order is None:
-            continue
-        known = {fill.id: fill for fill in order.fills}
-        if any(not known.get(fill.id, fill).is_same(fill) for fill in some):
-            ledger = _unexplained(ledger, f"a trade of order {id} has other numbers than before")
-        ledger = ledger.with_order(with_fills(order, tuple(some)))
-    return ledger, foreign
+    return mine, foreign
+
+
+def _compared(ledger: OrderLedger, id: str, fills: list[Fill]) -> OrderLedger:
+    """Ask a person about trades of an order that have other numbers than they had."""
+    orders = (order for order in (*ledger.past, *ledger.orders) if order.id == id)
+    known = {fill.id: fill for order in orders for fill in order.fills}
+    if all(known.get(fill.id, fill).is_same(fill) for fill in fills):
+        return ledger
+    return _unexplained(ledger, f"a trade of order {id} has other numbers than before")
 
 
 def _without_absent(

@@ -12,7 +12,7 @@ from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order, Orde
 from tradenb.core.orders.outcomes import proof_at
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import DAY, MINUTE
 
 RETRIES: Final = (0, 1_000, 5_000, MINUTE)
 """Waits after so many reducing orders in a row came to nothing, ms."""
@@ -221,12 +221,13 @@ def check_at(ledger: OrderLedger) -> Time:
 
 
 def reconcile_all(ledger: OrderLedger) -> Reconcile:
-    """Reconcile everything since the oldest order that is known.
+    """Reconcile everything since the oldest order that lives.
 
-    Of positions that are over only some are kept: what is older than they are was looked at.
+    Without one since a day before the last full look: what was sent earlier had died by then. Of
+    positions that are over only some are kept, and what is older than they are is not known here.
     """
     sent = [order.sent_at for order in ledger.orders if order.sent_at]
-    since = ledger.started_at
+    since = max(ledger.started_at, (ledger.checked_at or 0) - DAY)
     if ledger.past:
         kept = [order.sent_at for order in ledger.past if order.sent_at]
         since = max(since, min(kept, default=since))

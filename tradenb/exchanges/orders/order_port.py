@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from tradenb.core.orders.answers import (
+    NEWEST_TRADES,
     Answer,
     Cancelled,
     NotSent,
@@ -148,21 +149,23 @@ class OrderPort:
             await self.client.order("private_delete_order", params, urgent=urgent)
         return Cancelled(order.id)
 
-    async def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and a page of the trades of an order."""
-        asked_at, symbol = self.client.now(), {"symbol": self.symbol}
-        fills: list[Fill] = []
+    async def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
+        asked_at, params = self.client.now(), {"symbol": self.symbol}
+        read = self._answers
         try:
-            read = self._answers.orders
-            orders = await self._read("private_get_openorders", symbol, read, tries=1)
-            if trades_of is not None and trades_of.exchange_id is not None:
-                params = {**symbol, "orderId": trades_of.exchange_id, "limit": str(PAGE)}
-                fills = await self._read(
-                    "private_get_mytrades", params, self._answers.trades, tries=1
-                )
+            orders = await self._read("private_get_openorders", params, read.orders, tries=1)
         except _Failed as error:
             return OpenOrdersFailed(no_key=is_no_key(error.ended, self.venue))
-        return OpenOrders(tuple(orders), tuple(await self._fees.valued(fills)), asked_at)
+        found = OpenOrders(tuple(orders), (), asked_at)
+        if not trades:
+            return found
+        params["limit"] = str(NEWEST_TRADES)
+        try:
+            fills = await self._read("private_get_mytrades", params, read.trades, tries=1)
+        except _Failed:
+            return found._replace(unread=True)
+        return found._replace(fills=tuple(fills))
 
     async def overview(self, since: int) -> Answer:
         """Read balance, orders and trades; `since` is ms UTC.
@@ -228,14 +231,17 @@ class OrderPort:
     async def _pages(
         self, call: str, since: int, until: int, next_id: str, read: Callable[[Any], list[T]]
     ) -> list[T]:
-        """Read all since a moment: day by day, and by ids once a day has more than a page."""
+        """Read all since a moment: days until one has something, and all that follows by ids.
+
+        So a position of weeks costs no more than one of hours.
+        """
         found: list[T] = []
         params = {"symbol": self.symbol, "limit": str(PAGE)}
         for day in range(since, until + 1, DAY):
             span = {"startTime": str(day), "endTime": str(day + DAY - 1)}
             page = await self._read(call, params | span, read)
             found += page
-            while len(page) >= PAGE:
+            while len(page) >= PAGE or (page and day + DAY <= until):
                 last = max(_id_of(each) for each in page)
                 page = await self._read(call, {**params, next_id: str(last + 1)}, read)
                 found += page

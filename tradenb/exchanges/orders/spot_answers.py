@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.orders.answers import OrderSnapshot
+from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.order_records import Balance, Ending, FeeIn, Fill, Order, OrderType, Side
 from tradenb.core.orders.snapshots import list_snapshot
 
@@ -104,8 +105,8 @@ class SpotAnswers(NamedTuple):
         )
 
     def orders(self, answer: Any) -> list[OrderSnapshot]:
-        """Return a page of orders."""
-        return [self.order(each) for each in rows_of(answer)]
+        """Return a page of orders; of others that cannot be read the ids, as if they rested."""
+        return [self._listed(each) for each in rows_of(answer)]
 
     def trades(self, answer: Any) -> list[Fill]:
         """Return a page of trades."""
@@ -134,6 +135,15 @@ class SpotAnswers(NamedTuple):
     def free_quote_of(self, answer: Any) -> Decimal:
         """Return the quote currency of the account that is not locked."""
         return self.balances_of(answer)[1].free
+
+    def _listed(self, shown: dict[str, Any]) -> OrderSnapshot:
+        try:
+            return self.order(shown)
+        except Unreadable:
+            id = text_of(shown, "clientOrderId")
+            if is_ours(id) or shown.get("symbol") != self.symbol:
+                raise
+            return OrderSnapshot(id, str(_whole(shown, "orderId")), None)
 
     def _list(self, order: Order, answer: Any) -> OrderSnapshot:
         if not isinstance(answer, dict) or answer.get("listClientOrderId") != order.id:

@@ -40,8 +40,11 @@ OWNED: Final = Decimal(2)
 CASH: Final = Decimal(10_000)
 _MOST_RESTS: Final = 5
 LEFT_ALONE: Final = frozenset(
-    {"manual_sale", "steps_changed", "foreign_trade", "foreign_order", "twice", "halted"}
-)
+    {
+        "manual_sale", "steps_changed", "foreign_trade", "foreign_order", "twice", "halted",
+        "trade_changed",
+    }
+)  # fmt: skip
 """Faults after which a sum of money is not the run's alone, or which `order_life.py` plays."""
 
 

@@ -115,9 +115,9 @@ class LoopbackPort:
         """Ask for the end of an order."""
         return self._loop.run_until_complete(self.port.cancel(order))
 
-    def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
-        return self._loop.run_until_complete(self.port.open_orders(trades_of))
+    def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
+        return self._loop.run_until_complete(self.port.open_orders(trades=trades))
 
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""

@@ -27,6 +27,8 @@ from tradenb.testing.orders.order_life_world import SYMBOL, LifePlan, LifeWorld
 
 MOST_STEPS: Final = 4_000
 _PATIENCE_MS: Final = 30_000
+_ACCEPTS: Final = 0.7
+"""Share of the minutes in which the owner accepts what nobody can explain."""
 
 
 class ProcessDied(Exception):
@@ -180,7 +182,7 @@ class OrderLife(LifeWorld):
                 self._may_die()
                 self._hear(answer)
             case QueryOpen():
-                self._hear(self.port.open_orders(action.trades_of))
+                self._hear(self.port.open_orders(trades=action.trades))
                 self._commit()
             case Reconcile():
                 answer = self.port.overview(action.since)
@@ -214,6 +216,8 @@ class OrderLife(LifeWorld):
         wanted = self._decide(wanted)
         signals = before.signals + (wanted.signal_id not in ("", before.wanted.signal_id))
         ledger = pruned(before.ledger, heard, wanted.signal_id, self.market)
+        if ledger.unexplained and self.random.random() < _ACCEPTS:
+            ledger = ledger.with_accepted(ledger.unexplained)
         self.doc = _Document(wanted, heard, sold, signals, ledger)
         if not self._commit():  # the next candle is decided again, on what was there before
             self.doc = before

@@ -157,6 +157,22 @@ class OrderChecks:
             self.found.append(f"ledger has {held}, exchange {there}")
         if held >= market.least(price) + market.size_step:
             self.found.append(f"{held} pieces are left")
+        self._compare_trades(ledger)
+
+    def _compare_trades(self, ledger: OrderLedger) -> None:
+        """Check that the ledger has the trades of the exchange, or a person was asked."""
+        asked = " ".join((*ledger.unexplained, *ledger.accepted))
+        changed = self.wire.changed_trades
+        trades = {
+            str(trade.trade_id): trade._replace(price=changed.get(trade.trade_id, trade.price))
+            for trade in self.exchange.trades
+        }
+        for order in (*ledger.orders, *ledger.past):
+            for fill in order.fills:
+                trade = trades[fill.id]
+                is_same = (fill.quantity, fill.price) == (trade.quantity, trade.price)
+                if not is_same and order.role != "outside" and order.id not in asked:
+                    self.found.append(f"trade {fill.id} is another, and nobody was asked")
 
     def told(self, ledger: OrderLedger, sold: Decimal) -> None:
         """Check that the lifecycle was told what happened, all of it, once."""

@@ -36,6 +36,8 @@ class LifePlan(NamedTuple):
         Share of the actions before which the disk fills up, for a while.
     kinds : tuple of str
         The kinds of faults; empty: all.
+    answers : tuple of str
+        What clients see instead of the answer; empty: all.
     longest : int or None
         A position without a stop for longer, ms, is a violation.
     reads : int
@@ -49,6 +51,7 @@ class LifePlan(NamedTuple):
     deaths: float = 0.02
     disk_full: float = 0.01
     kinds: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
     longest: int | None = None
     reads: int = 3
     owned: Decimal = Decimal(2)
@@ -83,8 +86,12 @@ class LifeWorld:
         self.wire = FaultyVenue(self.exchange, draw=self._draw)
         # An answer to a copy of the request: the first one was taken.
         menu = [*every_fault(), VenueFault("accept", "duplicate")]
-        kinds = self.plan.kinds
-        self.menu = [fault for fault in menu if not kinds or fault.kind in kinds]
+        self.menu = [
+            fault
+            for fault in menu
+            if not plan.kinds or fault.kind in plan.kinds
+            if not plan.answers or fault.answer in plan.answers
+        ]
         self.port: LifePort = VenuePort(
             self.wire, venue, SYMBOL, "BTC", "USDT", self._request_time, self.plan.reads
         )

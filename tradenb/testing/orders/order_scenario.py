@@ -76,6 +76,8 @@ def _can_meet(fault: VenueFault, stage: Stage, death: Death) -> bool:
         return fault.kind not in ("invisible", "partial", "cancel_race", "balance_late")
     if fault.kind == "twice":  # a copied sale takes coins of the owner
         return stage in ("entry", "cancel")
+    if fault.kind == "trade_changed" and stage == "entry":
+        return False  # there is none
     # After an exit that was answered nothing is asked for or cancelled.
     return stage != "exit" or fault.kind not in ("not_found", "cancel_race")
 
@@ -100,9 +102,9 @@ class _MortalPort(NamedTuple):
         self.sends("cancel")
         return self.port.cancel(order)
 
-    def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
-        return self.port.open_orders(trades_of)
+    def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
+        return self.port.open_orders(trades=trades)
 
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""

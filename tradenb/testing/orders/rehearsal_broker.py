@@ -142,10 +142,10 @@ class RehearsedConnection(VenueConnection):
             self._forget_look(before)
         return answer
 
-    async def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
+    async def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
         before = len(self._wire.calls)
-        answer = await super().open_orders(trades_of)
+        answer = await super().open_orders(trades=trades)
         self._forget_look(before)
         return answer
 

@@ -101,10 +101,10 @@ class VenueConnection:
         await self._pass()
         return self._port.cancel(order)
 
-    async def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
+    async def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
         await self._pass()
-        return self._port.open_orders(trades_of)
+        return self._port.open_orders(trades=trades)
 
     async def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""

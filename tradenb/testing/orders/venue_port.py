@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tradenb.core.orders.answers import (
+    NEWEST_TRADES,
     Answer,
     Cancelled,
     NotSent,
@@ -73,8 +74,8 @@ class LifePort(Protocol):
     def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order."""
 
-    def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and the trades of an order."""
+    def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
 
     def overview(self, since: int) -> Answer:
         """Read orders, trades and balance."""
@@ -156,22 +157,21 @@ class VenuePort(NamedTuple):
             self._call(CancelOrder(self.symbol, client_id=named.client_id, order_id=named.order_id))
         return Cancelled(order.id)
 
-    def open_orders(self, trades_of: Order | None) -> Answer:
-        """Read the open orders of the symbol, and a page of the trades of an order."""
+    def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol, and its newest trades, as the port over HTTP does."""
         asked_at = self.now()
-        trades: tuple[VenueTrade, ...] = ()
         try:
             orders = self._read(QueryOpenOrders(self.symbol), tries=1)
-            if trades_of is not None and trades_of.exchange_id is not None:
-                id = int(trades_of.exchange_id)
-                trades = self._read(QueryTrades(self.symbol, order_id=id, limit=_PAGE), tries=1)
         except _Failed as error:
             return OpenOrdersFailed(no_key=is_no_key(error.ended, self.venue))
-        return OpenOrders(
-            orders=tuple(self._snapshot(each) for each in orders),
-            fills=tuple(self._fill(each) for each in trades),
-            asked_at=asked_at,
-        )
+        found = OpenOrders(tuple(self._snapshot(each) for each in orders), (), asked_at)
+        if not trades:
+            return found
+        try:
+            newest = self._read(QueryTrades(self.symbol, limit=NEWEST_TRADES), tries=1)
+        except _Failed:
+            return found._replace(unread=True)
+        return found._replace(fills=tuple(self._fill(each) for each in newest))
 
     def overview(self, since: int) -> Answer:
         """Read balance, orders and trades, as the port over HTTP does."""

@@ -6,7 +6,8 @@ as HTTP, and which a simulator reads as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradenb.core.orders.client_ids import own_role
@@ -89,6 +90,11 @@ class FaultyVenue:
         self._waiting: list[_Waiting] = []
         self._closed_until = 0
         self._resumes: dict[str, int] = {}
+
+    @property
+    def changed_trades(self) -> Mapping[int, Decimal]:
+        """The prices by id with which trades are shown that had others."""
+        return self._views.changed
 
     @property
     def next_due(self) -> int | None:
@@ -220,6 +226,8 @@ class FaultyVenue:
                 self._views.balance = (self.venue.handle(QueryAccount(), at=at), at + fault.ms)
         elif fault.kind == "trade_twice":
             self._views.doubled_until = at + 1
+        elif fault.kind == "trade_changed":
+            self._views.change_newest(at)
         elif fault.kind == "cancel_race" and isinstance(request, CancelOrder | CancelList):
             lose_the_race(self.venue, request, at)
         else:

@@ -1,9 +1,14 @@
-"""What a venue does not show yet, or shows twice: its databases lag behind its matching engine."""
+"""What a venue does not show yet, twice, or with other numbers than it had.
+
+Its databases lag behind its matching engine.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
+from tradenb.core.timeframe import MINUTE
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_records import (
     CONDITIONAL,
@@ -26,6 +31,8 @@ from tradenb.testing.venue.venue_requests import (
     VenueRequest,
 )
 
+_LATELY: Final = 5 * MINUTE
+
 
 class LateViews:
     """Until when which orders, statuses, trades and balances are shown late."""
@@ -37,6 +44,7 @@ class LateViews:
         self.trades: dict[int, int] = {}
         self.balance: tuple[AccountAnswer, int] | None = None
         self.doubled_until = 0
+        self.changed: dict[int, Decimal] = {}
 
     def seen(self, request: VenueRequest, answer: Any, at: int) -> Any:
         """Return an answer as a client gets it at this moment.
@@ -69,6 +77,13 @@ class LateViews:
         if isinstance(answer, OrderAnswer) and at < self.statuses.get(answer.order.order_id, 0):
             return OrderAnswer(self._order(answer.order, at))
         return answer
+
+    def change_newest(self, at: int) -> None:
+        """Show the newest trade at another price from now on, if it is of the last minutes."""
+        for trade in self._venue.trades[-1:]:
+            if at - trade.at <= _LATELY:
+                price = trade.price + self._venue.market(trade.symbol).tick_size
+                self.changed[trade.trade_id] = price
 
     def is_balance_late(self, at: int) -> bool:
         """Tell whether an older balance is shown."""
@@ -103,7 +118,7 @@ class LateViews:
 
     def _trades(self, trades: tuple[VenueTrade, ...], at: int) -> tuple[VenueTrade, ...]:
         found = [
-            trade
+            trade._replace(price=self.changed.get(trade.trade_id, trade.price))
             for trade in trades
             if at >= max(self.hidden.get(trade.order_id, 0), self.trades.get(trade.order_id, 0))
         ]

@@ -41,6 +41,7 @@ FaultKind = Literal[
     "foreign_trade",
     "steps_changed",
     "halted",
+    "trade_changed",
 ]
 KINDS: Final[tuple[FaultKind, ...]] = FaultKind.__args__  # type: ignore[attr-defined]
 Form = Literal["whole", "silence", "reset", "half_body", "cut_json", "empty", "html", "braces"]
@@ -174,7 +175,8 @@ class VenueFault:
         not_found: a filled order is not found by its id · status_late: an order looks as when it
         was taken, while its trades are there · trades_late: its trades are missing · trade_twice:
         each trade comes twice · balance_late: the account is as before · maintenance: after this
-        request all others get 503.
+        request all others get 503 · trade_changed: the newest trade, if it is of the last minutes,
+        has another price from now on.
         In the world, before the request: partial_target: `share` of a list's limit leg is filled ·
         manual_sale: `share` of the base currency is sold by hand, live sales are cancelled for it ·
         manual_cancel: live stops and lists are cancelled by hand · foreign_order: somebody places a
@@ -239,7 +241,7 @@ def every_fault() -> Iterator[VenueFault]:
     Examples
     --------
     >>> [fault.kind for fault in every_fault()][-2:]
-    ['steps_changed', 'halted']
+    ['halted', 'trade_changed']
     """
     for answer in ("silence", "reset", *PROXY, *UNSURE, *REFUSALS):
         yield VenueFault("drop", answer)
