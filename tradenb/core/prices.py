@@ -282,13 +282,12 @@ def milestones(prices: Floats, plan: Plan, *, gained: int, lost: int) -> list[tu
     """
     if len(prices) == 0:
         return []
-    move = prices - plan.entry if plan.position == "long" else plan.entry - prices
-    up = []
-    if plan.target is not None:
-        to_target = abs(plan.target - plan.entry)
-        up = _levels_reached(np.maximum.accumulate(move), to_target, GAINED[gained // 10 :])
-    to_stop = abs(plan.entry - plan.stop)
-    down = _levels_reached(np.minimum.accumulate(move), -to_stop, LOST[lost // 10 :])
+    position, entry, stop, target = plan
+    move = prices - entry if position == "long" else entry - prices
+    down = _levels_reached(np.minimum.accumulate(move), -abs(entry - stop), LOST, lost // 10)
+    if target is None:
+        return down
+    up = _levels_reached(np.maximum.accumulate(move), abs(target - entry), GAINED, gained // 10)
     return sorted(up + down, key=_by_offset) if up and down else up or down
 
 
@@ -309,15 +308,19 @@ _by_offset = itemgetter(0)
 
 
 def _levels_reached(
-    farthest: Floats, way: float, waiting: tuple[int, ...]
+    farthest: Floats, way: float, levels: tuple[int, ...], first: int
 ) -> list[tuple[int, int]]:
-    """Find where a move that gets ever farther reaches levels of a way."""
-    first = len(_LEVELS) - len(waiting)
+    """Find where a move that gets ever farther reaches levels of a way, from the `first` on.
+
+    The array becomes percents of the way.
+    """
     reached = bisect_right(_LEVELS, farthest.item(-1) / way * 100)
     if reached <= first:
         return []
-    offsets = (farthest / way * 100).searchsorted(LEVELS[first:reached]).tolist()
-    return list(zip(offsets, waiting[: reached - first], strict=True))
+    farthest /= way
+    farthest *= 100
+    offsets = farthest.searchsorted(LEVELS[first:reached]).tolist()
+    return list(zip(offsets, levels[first:reached], strict=True))
 
 
 def _reaches(

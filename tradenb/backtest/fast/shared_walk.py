@@ -72,7 +72,7 @@ class SharedWalk:
             return
         walker.enter(signal, at)
         for book in walker.books:
-            book.forget_held()
+            book.look_at(walker)
         held = walker.held
         if held is not None:
             ends_at = walker.instance.candles.ends_at(held.row)
@@ -95,7 +95,7 @@ class SharedWalk:
             self._account.leave(walker, exit)
         trade = walker.leave(exit, at)
         for book in walker.books:
-            book.forget_held()
+            book.look_at(walker)
             book.add(walker.place, trade)
             waiting, self._waiting[book] = self._waiting[book], []
             for other in waiting:

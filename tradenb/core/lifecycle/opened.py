@@ -7,6 +7,8 @@ something, and that candle is met step by step by `editing.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from tradenb.core import prices
@@ -59,7 +61,8 @@ def follow(
     until = span.stop if row < 0 else row
     passed = passed_milestones(state, signal, None, candles, rules, start, until)
     if row < 0:
-        state = fired(state, passed)
+        gained, lost = farthest(state, passed)
+        state = state._replace(gained=gained, lost=lost)
         if pause is not None:
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
         return Step(end, EXITS, state.moved(end), passed, beyond_end)
@@ -127,36 +130,23 @@ def passed_milestones(
     market = prices.market_prices(candles, start, stop, rules)
     plan = plan_of(signal, state.holding)
     found = prices.milestones(market, plan, gained=state.gained, lost=state.lost)
-    price_at, ends_at = market.item, candles.ends_at
-    if stops is None and candles.regular:
-        first, step = ends_at(start), candles.step
-        moments = [(first + offset * step, price_at(offset), level) for offset, level in found]
-        return milestones_of(state, signal, moments)
-    if stops is None:
-        return milestones_of(
-            state,
-            signal,
-            [(ends_at(start + offset), price_at(offset), level) for offset, level in found],
-        )
-    events: tuple[Event, ...] = ()
-    for offset, level in found:
-        then = signal._replace(stop_loss=stops.item(offset))
-        events += milestones_of(state, then, [(ends_at(start + offset), price_at(offset), level)])
-    return events
-
-
-def fired(state: State, passed: tuple[Event, ...]) -> State:
-    """Note which levels were passed."""
-    if not passed:
-        return state
-    gained, lost = farthest(state, passed)
-    return state._replace(gained=gained, lost=lost)
+    if not found:
+        return ()
+    if candles.regular:
+        first, step = candles.ends_at(start), candles.step
+        closes = [first + offset * step for offset, _ in found]
+    else:
+        closes = [candles.ends_at(start + offset) for offset, _ in found]
+    signals: Iterable[Signal] = repeat(signal)
+    if stops is not None:
+        signals = (signal._replace(stop_loss=stops.item(offset)) for offset, _ in found)
+    return milestones_of(state, zip(closes, signals, found, strict=False), market)
 
 
 def farthest(state: State, passed: tuple[Event, ...]) -> tuple[int, int]:
     """Return the highest levels that fired on the way to the target and to the stop."""
     levels = [event.level or 0 for event in passed] or [0]
-    return max(state.gained, *levels), max(state.lost, -min(levels))
+    return max(state.gained, max(levels)), max(state.lost, -min(levels))
 
 
 def close(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import AskRow, Event, event_of
 from tradenb.core.lifecycle.holding import Holding
@@ -110,9 +110,9 @@ class State(NamedTuple):
         A graceful stop was taken; it has come to its end.
     commands : tuple of Command
         Given and not done yet, in the order of time.
-    ids : tuple of str
+    ids : sequence of str
         Ids of the last 1,000 signals that were scheduled or opened.
-    trades : tuple of Trade
+    trades : sequence of Trade
         The last 1,000 closed trades.
     manage_every : int or None
         Interval at which the manage function is asked, ms; None: there is none.
@@ -150,8 +150,8 @@ class State(NamedTuple):
     stopping: bool = False
     done: bool = False
     commands: tuple[Command, ...] = ()
-    ids: tuple[str, ...] = ()
-    trades: tuple[Trade, ...] = ()
+    ids: Sequence[str] = ()
+    trades: Sequence[Trade] = ()
     holding: Holding | None = None
     manage_every: int | None = None
     manage_waiting: bool = False
@@ -259,7 +259,7 @@ NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
 
 
-def idle_after(state: State, trades: tuple[Trade, ...]) -> State:
+def idle_after(state: State, trades: Sequence[Trade]) -> State:
     """Return the state after a signal ended: it may be asked on the candle after the cursor."""
     return state._replace(
         signal=None,
@@ -321,11 +321,61 @@ def refused(state: State, at: int, signal: Signal, price: float, refusal: Refusa
     return event_of(state, at, "rejected", signal, price=price, exit_reason=reason, note=note)
 
 
-def remember(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
+class Remembered(Sequence[Item]):
+    """The last items of a list that only grows, which it shares with those that came before.
+
+    It equals a sequence of the same items.
+    """
+
+    __slots__ = ("_items", "_start", "_stop")
+
+    def __init__(self, items: list[Item]) -> None:
+        self._items = items
+        self._stop = len(items)
+        self._start = max(0, self._stop - REMEMBERED)
+
+    def and_one(self, item: Item) -> Remembered[Item]:
+        """Return these and one more."""
+        items = self._items
+        if len(items) != self._stop or self._start > REMEMBERED:
+            # Another one has gone on from here; or most of the list is forgotten.
+            items = items[self._start : self._stop]
+        items.append(item)
+        return Remembered(items)
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items[self._start : self._stop])
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return one item; or a tuple of several."""
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"{place} of {len(self)}")
+        return self._items[place + (self._stop if place < 0 else self._start)]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Remembered, (list(self),)
+
+
+def remember(items: Sequence[Item], item: Item) -> Remembered[Item]:
     """Add an item; the last 1,000 are kept."""
-    return items[1 - REMEMBERED :] + (item,)  # noqa: RUF005 - (*items, item) copies twice
+    known = items if isinstance(items, Remembered) else Remembered([*items])
+    return known.and_one(item)
 
 
-def forgets_since(trades: tuple[Trade, ...], at: int) -> bool:
+def forgets_since(trades: Sequence[Trade], at: int) -> bool:
     """Whether trades that closed after a moment can be forgotten: as many as fit came after it."""
     return len(trades) >= REMEMBERED and trades[0].closed_at > at

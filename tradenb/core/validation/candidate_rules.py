@@ -103,17 +103,22 @@ def check_reply(
 
 def is_plain(candidate: Any, price: float, rules: Rules) -> bool:
     """Tell whether a candidate of plain numbers at market, as nearly all are, breaks no rule."""
-    position, target, stop, minutes = candidate[:4]
+    (
+        position, target, stop, minutes, entry, id, note, size, until, breakout, wait,
+        trail, distance, after, breakeven, plus,
+    ) = candidate  # fmt: skip
+    if not (
+        entry is id is note is size is until is breakout is wait is None
+        and trail is distance is after is breakeven is plus is None
+        and type(stop) is float
+        and (minutes is None or type(minutes) is int)
+    ):
+        return False
     if target is not None and type(target) is not float:
         if not is_plain_ladder(target, position):
             return False
         target = target[0][0]  # all others are farther away
-    return (
-        type(stop) is float
-        and (minutes is None or type(minutes) is int)
-        and _bare(candidate)
-        and keeps_rules(position, target, stop, minutes, price, rules)
-    )
+    return keeps_rules(position, target, stop, minutes, price, rules)
 
 
 def _plain(candidate: Any, id: str, symbol: str, strategy: str, at: int, price: float) -> Signal:
@@ -125,16 +130,6 @@ def _plain(candidate: Any, id: str, symbol: str, strategy: str, at: int, price: 
         rungs = rungs_of(target)
         target = rungs[-1][0]
     return plain_signal(id, symbol, strategy, side, price, target, stop, minutes, at, rungs)
-
-
-def _bare(candidate: Candidate) -> bool:
-    """Tell whether nothing is given beyond position, levels and minutes."""
-    _, _, _, _, entry, id, note, size, until, breakout, wait, trail, distance, *others = candidate
-    after, breakeven, plus = others
-    return (
-        entry is id is note is size is until is breakout is wait is None
-        and trail is distance is after is breakeven is plus is None
-    )
 
 
 def resolved(candidate: Candidate, price: float) -> Candidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tradenb.core.lifecycle.state import REMEMBERED, State
@@ -108,12 +108,19 @@ class Book:
         self._counts = Counter(map(_whose, self._closed))
         self._earned: Earned | None = earned_by(self._closed, since=since)
         self._ledger: Ledger | None = None
-        self.forget_held()
+        self._numbers = {id(member): number for number, member in enumerate(self._members)}
+        self._holding: dict[int, Held] = {}
+        for member in self._members:
+            self.look_at(member)
 
-    def forget_held(self) -> None:
-        """Look anew at who holds what: a member has begun or ended a signal, or opened it."""
-        self._holding: list[Member] | None = None
-        self._held: tuple[Held, ...] = ()
+    def look_at(self, member: Member) -> None:
+        """Look anew at what a member holds: it has begun or ended a signal, or opened it."""
+        number, held = self._numbers[id(member)], member.state.held
+        if held is None:
+            self._holding.pop(number, None)
+        else:
+            self._holding[number] = held
+        self._held: tuple[Held, ...] | None = None
         self._refusing: set[RiskFunction] = set()
 
     def add(self, place: float, trade: Trade) -> None:
@@ -155,12 +162,13 @@ class Book:
         """
         if self._ledger is None:
             self._ledger = Ledger(tuple(self._closed), self._earned, since=self._since)
-        if self._holding is None:
-            self._holding = [item for item in self._members if item.state.signal is not None]
-            self._held = _held_by(self._holding)
+        holding = self._holding
+        if self._held is None:
+            self._held = tuple([holding[number] for number in sorted(holding)])
         held = self._held
         if asking.state.signal is not None:
-            held = _held_by(item for item in self._holding if item is not asking)
+            own = self._numbers[id(asking)]
+            held = tuple([holding[number] for number in sorted(holding) if number != own])
         if self._closed and self._closed[-1].closed_at > now:
             return self._earlier(now, held)
         return RiskBook(now, held, self._ledger)
@@ -170,10 +178,6 @@ class Book:
         held_then = (Held(signal_of_trade(trade), trade.opened_at) for trade in ahead)
         closed = tuple(trade for trade in self._closed if trade.closed_at <= now)
         return RiskBook(now, (*held, *held_then), Ledger(closed, since=self._since))
-
-
-def _held_by(members: Iterable[Member]) -> tuple[Held, ...]:
-    return tuple(held for member in members if (held := member.state.held) is not None)
 
 
 def _whose(trade: Trade) -> tuple[str, str]:

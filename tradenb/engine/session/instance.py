@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tradenb.core.actions import action_of
+from tradenb.core.actions import Action, action_of
 from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import WRONG, AskRow, Function, Outcome
@@ -35,7 +35,7 @@ class Numbering:
     last: int = 0
 
 
-_Noted = tuple[Function, Outcome, str, int, int, int]
+_Noted = list[Any]  # of the fields of a row
 
 
 class AskRows:
@@ -45,7 +45,7 @@ class AskRows:
 
     def __init__(self, rows: Iterable[AskRow] = ()) -> None:
         self._rows = [*rows]
-        # The last ask, since a candidate may be refused yet; a plain tuple takes half the time.
+        # The last asks, since a candidate may be refused yet; a list changes in place.
         self._latest: _Noted | None = None
 
     def note(
@@ -62,22 +62,24 @@ class AskRows:
         if self._latest is not None:
             self._settle(self._latest)
         asked: Function = "manage" if managed else "entry"
-        self._latest = asked, outcome, reason, at, at if last is None else last, count
+        self._latest = [asked, outcome, reason, at, at if last is None else last, count]
 
     def note_again(self, at: int, outcome: Outcome, reason: str = "") -> None:
         """Note an ask for an entry of which nothing came; nothing said later changes that."""
         latest = self._latest
-        if latest is not None and latest[1] == outcome and latest[2] == reason:
-            asked, _, _, first, _, count = latest
-            if asked == "entry":
-                self._latest = asked, outcome, reason, first, at, count + 1
-                return
-        self.note(at, outcome, reason)
+        if latest is not None and latest[:3] == ["entry", outcome, reason]:
+            latest[4] = at
+            latest[5] += 1
+        else:
+            self.note(at, outcome, reason)
 
     def note_reply(self, at: int, reply: object, *, managed: bool = False) -> None:
         """Note an ask by its answer."""
         if isinstance(reply, Candidate):
             self.note(at, "candidate", managed=managed)
+            return
+        if isinstance(reply, Action):
+            self.note(at, "action", str(reply.do)[:REASON], managed=managed)
             return
         answers = reply if type(reply) in (list, tuple) else (reply,)
         given = [each for each in answers if each is not None]  # type: ignore[attr-defined]
@@ -93,7 +95,7 @@ class AskRows:
         """Note that what was wanted by the ask at a moment was not done, if there was one."""
         latest = self._latest
         if latest is not None and latest[4] == at:
-            self._latest = latest[0], outcome, reason[:REASON], *latest[3:]
+            latest[1:3] = outcome, reason[:REASON]
 
     @property
     def rows(self) -> list[AskRow]:

@@ -228,7 +228,7 @@ class Session:
             return False
         if not is_refused_again(instance, row, reply, at):
             return False
-        self._rows.count(instance, at, row.exit_reason, row.name)
+        self._rows.go_on(instance, at, row)
         instance.asks.note_again(at, "refused", row.name[:REASON])
         return True
 
@@ -286,7 +286,7 @@ class Session:
                 self._note(instance, event)
         if state.signal is not before.signal or state.opened_at != before.opened_at:
             for book in instance.books:
-                book.forget_held()
+                book.look_at(instance)
         if state.trades is not before.trades and state.trades:
             self._enter_trade(instance, state.trades[-1])
         if instance.next_rules is not None:

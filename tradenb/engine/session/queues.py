@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tradenb.core.events import Event, numbered
 from tradenb.core.lifecycle.state import Phase, Step
@@ -16,19 +16,11 @@ from tradenb.engine.session.instance import Instance
 
 _PHASES: Final = len(Phase)
 # One number says when, in which phase and where; numbers are compared faster than tuples.
-_STRIDE: Final = 8
 _PLACES: Final = 1 << 20
+_MOMENT: Final = 8 * _PLACES
 
 Waiting = tuple[int, Step]
 Callback = tuple[Callable[[Event], Any], Event]
-
-
-class Turn(NamedTuple):
-    """Steps of one moment and phase, each behind the place of its instance, in their order."""
-
-    at: int
-    phase: int
-    waiting: list[Waiting]
 
 
 class Schedule:
@@ -43,37 +35,33 @@ class Schedule:
 
     def add(self, at: int, phase: int, place: int, step: Step) -> None:
         """Add a step for a moment and phase."""
-        key = at * _PHASES + phase - 1
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            self._waiting[key] = [(place, step)]
-            heappush(self._keys, key)
-        else:
-            waiting.append((place, step))
+        self.add_all(at, phase, [(place, step)])
 
-    def add_all(self, at: int, phase: int, waiting: Sequence[Waiting]) -> None:
+    def add_all(self, at: int, phase: int, waiting: list[Waiting]) -> None:
         """Add steps for a moment and phase, each behind the place of its instance."""
+        if not waiting:
+            return
         key = at * _PHASES + phase - 1
-        if waiting and key not in self._waiting:
-            self._waiting[key] = [*waiting]
+        known = self._waiting.get(key)
+        if known is None:
+            self._waiting[key] = waiting
             heappush(self._keys, key)
         else:
-            for place, step in waiting:
-                self.add(at, phase, place, step)
+            known += waiting
 
     def first(self) -> int | None:
         """Return the moment of the next turn."""
         return self._keys[0] // _PHASES if self._keys else None
 
-    def take(self) -> Turn | None:
-        """Take the next turn, if there is one."""
+    def take(self) -> tuple[int, int, list[Waiting]] | None:
+        """Take the next turn, if there is one: its moment and phase, and who waits, in order."""
         if not self._keys:
             return None
         key = heappop(self._keys)
         waiting = self._waiting.pop(key)
         waiting.sort()  # an instance waits once, so no two places are the same
         at, phase = divmod(key, _PHASES)
-        return Turn(at, phase + 1, waiting)
+        return at, phase + 1, waiting
 
 
 class EventQueue:
@@ -101,18 +89,18 @@ class EventQueue:
 
     def note(self, at: int, phase: int, place: int, event: Event) -> None:
         """Add an event."""
-        self._keys.append((at * _STRIDE + phase) * _PLACES + place)
+        self._keys.append(at * _MOMENT + phase * _PLACES + place)
         self._events.append(event)
 
     def note_all(self, events: Sequence[Event], phase: int, place: int) -> None:
         """Add events of one phase and place, each for its own moment."""
         offset = phase * _PLACES + place
-        self._keys += [event.at * _STRIDE * _PLACES + offset for event in events]
+        self._keys += [event.at * _MOMENT + offset for event in events]
         self._events += events
 
     def first(self) -> int | None:
         """Return the moment of the first event."""
-        return min(self._keys) // (_STRIDE * _PLACES) if self._keys else None
+        return min(self._keys) // _MOMENT if self._keys else None
 
     def take(self, at: int, phase: int, *, fresh_from: int) -> list[Event]:
         """Take what takes effect by a moment and phase, numbered; a ping has no number.
@@ -123,21 +111,21 @@ class EventQueue:
         if not keys:
             return []
         order = sorted(range(len(keys)), key=keys.__getitem__)
-        until = (at * _STRIDE + phase + 1) * _PLACES
+        until = at * _MOMENT + (phase + 1) * _PLACES
         end = bisect_left(order, until, key=keys.__getitem__)
         due, later = order[:end], order[end:]
         self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
         taken = [events[i] for i in due]
-        numbers = self._numbers(taken, [keys[i] % _PLACES for i in due])
+        if self._shared and not self._pings:
+            numbering = instances[0].numbering
+            numbers: Sequence[int] = range(numbering.last + 1, numbering.last + 1 + len(taken))
+            numbering.last += len(taken)
+        else:
+            numbers = self._numbers(taken, [keys[i] % _PLACES for i in due])
         mode = instances[0].context.mode
         return numbered(taken, numbers, fresh_from=fresh_from, mode=mode)
 
     def _numbers(self, events: Sequence[Event], places: Sequence[int]) -> Sequence[int]:
-        if self._shared and not self._pings:
-            numbering = self._instances[0].numbering
-            first = numbering.last + 1
-            numbering.last += len(events)
-            return range(first, first + len(events))
         numbers = []
         for event, place in zip(events, places, strict=True):
             if event.kind == "ping":

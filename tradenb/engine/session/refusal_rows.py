@@ -16,8 +16,11 @@ class RefusalRows(dict[tuple[int, int, str], Refusing]):
 
     def count(self, instance: Instance, at: int, reason: str, name: str) -> None:
         """Count a refusal; one that belongs to no row begins one."""
-        first, count = at, 0
-        if instance.refusing is not None and self.knows(instance, reason, name):
-            _, _, first, _, count = instance.refusing
+        known = instance.refusing if self.knows(instance, reason, name) else None
+        self.go_on(instance, at, known or Refusing(reason, name, at, at, 0))
+
+    def go_on(self, instance: Instance, at: int, row: Refusing) -> None:
+        """Count one more refusal of a row."""
+        reason, name, first, _, count = row
         row = tuple.__new__(Refusing, (reason, name, first, at, count + 1))  # half the time
         instance.refusing = self[instance.place, first, name] = row

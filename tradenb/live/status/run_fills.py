@@ -141,7 +141,7 @@ def trades_in_money(trades: Sequence[Trade], fills: Iterable[Fill]) -> list[Trad
     return [_in_money(trade, whole.get((trade.signal_id, trade.closed_at), ())) for trade in trades]
 
 
-def booked_by_orders(state: State | None) -> tuple[Trade, ...]:
+def booked_by_orders(state: State | None) -> Sequence[Trade]:
     """Return the closed positions that an exchange filled."""
     return () if state is None or state.execution is None else state.trades
 
