@@ -6,6 +6,7 @@ happened. A vectorised strategy that is alone and unheard goes the fast way of `
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Literal
 
@@ -16,7 +17,7 @@ from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.publisher import Publisher
 from tradenb.bus import Bus
-from tradenb.core.events import Event
+from tradenb.core.events import Event, numbered
 from tradenb.core.timeframe import iso
 from tradenb.engine.call import Pump, words_of
 from tradenb.engine.session.pump import Session
@@ -39,7 +40,7 @@ class BacktestRun:
     session : Session or None
         None until the candles are loaded.
     events : list of Event
-        Empty if `fast` has the trades.
+        Empty if `fast` has the trades. What nobody has heard has no number yet.
     fast : FastPortfolio or None
         The trades of the fast way; its events are made when somebody looks at them.
     """
@@ -64,7 +65,7 @@ class BacktestRun:
         note_time = publisher.note_time if publisher.measures else None
         histories = histories_of(self.plan, self.period)
         instances = assemble(self.plan, self.period, histories, note_time=note_time)
-        session = self.session = Session(instances)
+        session = self.session = Session(instances, numbers=False)
         yield from prepare(instances, self.period.ends)
         self.stage = "running"
         self._run_fast(session)
@@ -74,6 +75,8 @@ class BacktestRun:
             yield from pump if self.on_error == "record" else raising(pump, session)
             self.period.check()
             fresh, session.events = session.events, []
+            if publisher.is_heard():
+                fresh = numbered(fresh, itertools.count(len(self.events) + 1))
             self.events += fresh
             yield from publisher.publish(fresh)
             yield from publisher.measure("backtest_block", block_began)

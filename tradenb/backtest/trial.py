@@ -226,7 +226,7 @@ def _pump(instances: Sequence[Instance], market: TrialCandles, tally: Tally, pla
     elif len(instances) == 1 and instances[0].signals is None and suits_callback(instances[0]):
         yield from run_callback(instances[0], market.exits(instances[0]), tally)
     else:
-        yield from _run_machine(Session(instances), period, tally)
+        yield from _run_machine(Session(instances, numbers=False), period, tally)
 
 
 def _table_of(instance: Instance) -> Table | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tradenb.backtest.results.caveats import alarms, caveats, was_reached
 from tradenb.backtest.results.open_signals import open_rows
+from tradenb.core.events import numbered
 from tradenb.core.signal import Signal
 from tradenb.engine.ports import step_of
 
@@ -88,7 +90,10 @@ class ResultParts:
     @cached_property
     def events(self) -> list[Event]:
         """The events, in their order."""
-        return self.recorded if self.fast is None else self.fast.events()
+        if self.fast is not None:
+            return self.fast.events()
+        self.recorded[:] = numbered(self.recorded, count(1))
+        return self.recorded
 
     def events_of(self, symbols: Collection[str]) -> list[Event]:
         """Return what happened to the positions of some symbols; not numbered, without money."""
@@ -111,7 +116,8 @@ class ResultParts:
         """The errors and rejected candidates among the events."""
         if self.fast is not None and not self.fast.rejected + self.fast.refused:
             return []
-        return [event for event in self.events if event.kind in ("error", "rejected")]
+        events = self.recorded if self.fast is None else self.events
+        return [event for event in events if event.kind in ("error", "rejected")]
 
     @property
     def asks_lost(self) -> int:

@@ -66,11 +66,12 @@ def action_problems(
             return [Problem("nothing_scheduled", "there is no signal that waits to be cancelled")]
     elif held.opened_at is None:
         return [Problem("nothing_open", f"there is no open position to {action.do}")]
-    found = [
-        Problem("unknown_field", f"unknown field {shown(key)}; {action.do} takes {_listed(known)}")
-        for key in [key for key in action.values if key not in (*known, "note")][:1]
-    ]
     values = action.values
+    unknown = [key for key in values if key not in known and key != "note"]
+    found = []
+    if unknown:
+        words = f"unknown field {shown(unknown[0])}; {action.do} takes {_listed(known)}"
+        found.append(Problem("unknown_field", words))
     match action.do:
         case "close":
             found += _fraction_problems(values.get("fraction", 1.0))

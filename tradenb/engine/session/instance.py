@@ -108,17 +108,18 @@ class AskRows:
     @property
     def count(self) -> int:
         """How often the strategy was called for a candidate."""
-        return sum(row.count for row in self.rows if row.asked == "entry" and row.was_called)
+        return sum([row.count for row in self.rows if row.asked == "entry" and row.was_called])
 
     @property
     def lost(self) -> int:
         """How many calls found too little history."""
-        return sum(row.count for row in self.rows if row.reason == "warm_up" and row.was_called)
+        return sum([row.count for row in self.rows if row.reason == "warm_up" and row.was_called])
 
     @property
     def failed(self) -> int:
         """How many calls for a candidate ended in an error."""
-        return sum(row.count for row in self.rows if row[:2] == ("entry", "error"))
+        rows = [row for row in self.rows if row.outcome == "error"]
+        return sum([row.count for row in rows if row.asked == "entry"])
 
     def shortened(self) -> tuple[AskRow, ...]:
         """Forget when older asks were made: before the newest rows there is one of each kind.

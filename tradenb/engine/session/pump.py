@@ -58,6 +58,9 @@ class Session:
         Leave the callbacks to the driver, which calls `call_back` when the events are on disk.
     find_peers : callable, optional
         Called before risk rules are asked; returns the runs outside that share their books.
+    numbers : bool
+        Events get their numbers. Without callbacks they may get them later: 1, 2, 3, ... in the
+        order in which they took effect.
 
     Attributes
     ----------
@@ -78,6 +81,7 @@ class Session:
         *,
         defer_callbacks: bool = False,
         find_peers: Callable[[], Peers] | None = None,
+        numbers: bool = True,
     ) -> None:
         self.instances = instances
         self.events: list[Event] = []
@@ -92,7 +96,8 @@ class Session:
         self._calls_at_once = self.callbacks.in_use and not defer_callbacks
         self.schedule = Schedule()
         self._phase: int = EXITS
-        self.event_queue = EventQueue(instances)
+        numbers = numbers or self.callbacks.in_use
+        self.event_queue = EventQueue(instances, numbers=numbers)
         if any(item.spec.risk for item in instances):
             share_books(instances)
         shared = any(item.account is not None for item in instances)

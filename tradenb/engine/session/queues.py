@@ -74,10 +74,13 @@ class EventQueue:
     ----------
     instances : sequence of Instance
         In their order of place.
+    numbers : bool
+        Else events are taken as they were made, without a number.
     """
 
-    def __init__(self, instances: Sequence[Instance]) -> None:
+    def __init__(self, instances: Sequence[Instance], *, numbers: bool = True) -> None:
         self._instances = instances
+        self._in_use = numbers
         self._keys: list[int] = []
         self._events: list[Event] = []
         numberings = [each.numbering for each in instances]
@@ -116,6 +119,8 @@ class EventQueue:
         due, later = order[:end], order[end:]
         self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
         taken = [events[i] for i in due]
+        if not self._in_use:
+            return taken
         if self._shared and not self._pings:
             numbering = instances[0].numbering
             numbers: Sequence[int] = range(numbering.last + 1, numbering.last + 1 + len(taken))
