@@ -205,9 +205,7 @@ def event_of(
 def milestones_of(
     owner: Owner, found: Iterable[tuple[int, Signal, tuple[int, int]]], market: Floats
 ) -> tuple[Event, ...]:
-    """Make the events of milestones: when, the signal then, and which place of market prices
-    reached which level.
-    """
+    """Make the events of milestones: when, the signal then, and the place and level reached."""
     symbol, strategy, price_at, make = owner.symbol, owner.strategy, market.item, tuple.__new__
     return tuple(
         [

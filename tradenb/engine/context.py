@@ -159,8 +159,7 @@ class Context:
         NotEnoughCandles
             When fewer than `n` are there. If you do not catch it, the ask counts as None.
         """
-        name = self.symbol if symbol is None else canonical(symbol)
-        if name == self.symbol:
+        if symbol is None or (name := canonical(symbol)) == self.symbol:
             return self._history.window(timeframe, n, self._now, allow_fewer=allow_fewer)
         other = self._histories.of(name)
         return other.window(timeframe, n, other.known_until(self._now), allow_fewer=allow_fewer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -240,15 +241,9 @@ def _silent_indicators(coverage: Coverages) -> list[str]:
 
 def _most_at_once(session: Session, trades: Sequence[Trade]) -> int:
     """Return how many positions were open at the same time, at most."""
-    changes = [(at, change) for trade in trades for at, change in _changes(trade)]
     states = [instance.state for instance in session.instances]
-    changes += [(state.opened_at, 1) for state in states if state.opened_at is not None]
-    most = count = 0
-    for _, change in sorted(changes):  # at one close what ends comes before what begins
-        count += change
-        most = max(most, count)
-    return most
-
-
-def _changes(trade: Trade) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (trade.opened_at, 1), (trade.closed_at, -1)
+    begun = [state.opened_at for state in states if state.opened_at is not None]
+    begun = sorted(begun + [trade.opened_at for trade in trades])
+    ended = sorted([trade.closed_at for trade in trades])
+    # At one close what ends comes before what begins.
+    return max((n - bisect_right(ended, at) for n, at in enumerate(begun, 1)), default=0)

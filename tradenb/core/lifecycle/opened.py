@@ -146,7 +146,7 @@ def passed_milestones(
 def farthest(state: State, passed: tuple[Event, ...]) -> tuple[int, int]:
     """Return the highest levels that fired on the way to the target and to the stop."""
     levels = [event.level or 0 for event in passed] or [0]
-    return max(state.gained, max(levels)), max(state.lost, -min(levels))
+    return max(state.gained, *levels), max(state.lost, -min(levels))
 
 
 def close(

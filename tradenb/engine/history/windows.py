@@ -84,16 +84,15 @@ class History:
             When there is no such timeframe.
         """
         frame = self._frames.get(timeframe) or self._build(timeframe)
-        if frame.times is None:
-            closed = (now - frame.first) // frame.step
+        columns, first, step, size, times = frame
+        if times is None:
+            closed = (now - first) // step
         elif now <= self.candles.end:
-            closed = int(frame.times.searchsorted(now - frame.step, "right"))
+            closed = int(times.searchsorted(now - step, "right"))
         else:
-            closed = frame.size + 1
-        if type(count) is int and 0 < count <= closed <= frame.size:
-            return Candles(
-                frame.columns, frame.first, frame.step, closed - count, closed, frame.times
-            )
+            closed = size + 1
+        if type(count) is int and 0 < count <= closed <= size:
+            return Candles(columns, first, step, closed - count, closed, times)
         return self._short(frame, timeframe, count, now, allow_fewer=allow_fewer)
 
     def frame(self, candles: Candles) -> pd.DataFrame:
