@@ -61,8 +61,7 @@ def follow(
     until = span.stop if row < 0 else row
     passed = passed_milestones(state, signal, None, candles, rules, start, until)
     if row < 0:
-        gained, lost = farthest(state, passed)
-        state = state._replace(gained=gained, lost=lost)
+        state = fired(state, passed)
         if pause is not None:
             return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
         return Step(end, EXITS, state.moved(end), passed, beyond_end)
@@ -141,6 +140,14 @@ def passed_milestones(
     if stops is not None:
         signals = (signal._replace(stop_loss=stops.item(offset)) for offset, _ in found)
     return milestones_of(state, zip(closes, signals, found, strict=False), market)
+
+
+def fired(state: State, passed: tuple[Event, ...]) -> State:
+    """Note which levels were passed."""
+    if not passed:
+        return state
+    gained, lost = farthest(state, passed)
+    return state._replace(gained=gained, lost=lost)
 
 
 def farthest(state: State, passed: tuple[Event, ...]) -> tuple[int, int]:
