@@ -101,13 +101,9 @@ class Book:
         sharing = [item for item in peers if self.name in item.rules]
         self._since = since
         self._members: Sequence[Member] = [*self._instances, *sharing]
-        closed = [(item.place, trade) for item in self._members for trade in item.state.trades]
-        closed.sort(key=lambda item: closing_key(*item))
-        self._keys = [closing_key(*item) for item in closed]
-        self._closed = [trade for _, trade in closed]
-        self._counts = Counter(map(_whose, self._closed))
-        self._earned: Earned | None = earned_by(self._closed, since=since)
-        self._ledger: Ledger | None = None
+        # Most sessions of a live run last for a candle, and nobody looks at the book.
+        self._before = [(item.place, item.state.trades) for item in self._members]
+        self._sorted: _Closed | None = None
         self._numbers = {id(member): number for number, member in enumerate(self._members)}
         self._holding: dict[int, Held] = {}
         for member in self._members:
@@ -129,26 +125,11 @@ class Book:
         The order of trades that closed together is that of `include`, which knows their members
         alone: a book that is made anew after a restart shows the same.
         """
-        key = closing_key(place, trade)
-        where = bisect_right(self._keys, key)
-        self._keys.insert(where, key)
-        self._closed.insert(where, trade)
-        is_last = where == len(self._closed) - 1
-        if self._earned is not None:
-            newest = earned_by((trade,), self._earned, since=self._since)
-            self._earned = newest if is_last else earned_by(self._closed, since=self._since)
-        self._ledger = None
-        whose = _whose(trade)
-        self._counts[whose] += 1
-        if self._counts[whose] > REMEMBERED:
-            self._counts[whose] -= 1
-            oldest = next(i for i, kept in enumerate(self._closed) if _whose(kept) == whose)
-            del self._keys[oldest], self._closed[oldest]
-            self._earned = None  # a sum of floats cannot lose its first term: it is made anew
+        self._closed.add(place, trade)
 
     def note_refusal(self, function: RiskFunction, seen: RiskBook) -> None:
         """Know of a rule, whose refusals hold, that it refuses all until something here changes."""
-        if seen.ledger is self._ledger and seen.signals is self._held:
+        if seen.ledger is self._closed.ledger and seen.signals is self._held:
             self._refusing.add(function)
 
     def is_refused_by(self, function: RiskFunction) -> bool:
@@ -160,8 +141,6 @@ class Book:
 
         A position of a member that is ahead, and closed later, is shown as open.
         """
-        if self._ledger is None:
-            self._ledger = Ledger(tuple(self._closed), self._earned, since=self._since)
         holding = self._holding
         if self._held is None:
             self._held = tuple([holding[number] for number in sorted(holding)])
@@ -169,15 +148,68 @@ class Book:
         if asking.state.signal is not None:
             own = self._numbers[id(asking)]
             held = tuple([holding[number] for number in sorted(holding) if number != own])
-        if self._closed and self._closed[-1].closed_at > now:
+        trades = self._closed.trades
+        if trades and trades[-1].closed_at > now:
             return self._earlier(now, held)
-        return RiskBook(now, held, self._ledger)
+        return RiskBook(now, held, self._closed.ledger)
 
     def _earlier(self, now: int, held: tuple[Held, ...]) -> RiskBook:
-        ahead = [trade for trade in self._closed if trade.opened_at <= now < trade.closed_at]
+        trades = self._closed.trades
+        ahead = [trade for trade in trades if trade.opened_at <= now < trade.closed_at]
         held_then = (Held(signal_of_trade(trade), trade.opened_at) for trade in ahead)
-        closed = tuple(trade for trade in self._closed if trade.closed_at <= now)
+        closed = tuple(trade for trade in trades if trade.closed_at <= now)
         return RiskBook(now, (*held, *held_then), Ledger(closed, since=self._since))
+
+    @property
+    def _closed(self) -> _Closed:
+        if self._sorted is None:
+            closed = [(place, trade) for place, trades in self._before for trade in trades]
+            self._sorted = _Closed(closed, self._since)
+        return self._sorted
+
+
+class _Closed:
+    """Closed trades of members in the order of closing.
+
+    Attributes
+    ----------
+    trades : list of Trade
+    """
+
+    def __init__(self, closed: list[tuple[float, Trade]], since: int) -> None:
+        closed.sort(key=lambda item: closing_key(*item))
+        self.trades = [trade for _, trade in closed]
+        self._keys = [closing_key(*item) for item in closed]
+        self._counts = Counter(map(_whose, self.trades))
+        self._since = since
+        self._earned: Earned | None = earned_by(self.trades, since=since)
+        self._ledger: Ledger | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What rules see of them; another one after each that is added."""
+        if self._ledger is None:
+            self._ledger = Ledger(tuple(self.trades), self._earned, since=self._since)
+        return self._ledger
+
+    def add(self, place: float, trade: Trade) -> None:
+        """Add a trade; of each instance the last 1,000 are kept."""
+        key = closing_key(place, trade)
+        where = bisect_right(self._keys, key)
+        self._keys.insert(where, key)
+        self.trades.insert(where, trade)
+        is_last = where == len(self.trades) - 1
+        if self._earned is not None:
+            newest = earned_by((trade,), self._earned, since=self._since)
+            self._earned = newest if is_last else earned_by(self.trades, since=self._since)
+        self._ledger = None
+        whose = _whose(trade)
+        self._counts[whose] += 1
+        if self._counts[whose] > REMEMBERED:
+            self._counts[whose] -= 1
+            oldest = next(i for i, kept in enumerate(self.trades) if _whose(kept) == whose)
+            del self._keys[oldest], self.trades[oldest]
+            self._earned = None  # a sum of floats cannot lose its first term: it is made anew
 
 
 def _whose(trade: Trade) -> tuple[str, str]:
