@@ -36,6 +36,23 @@ def test_subscribers_get_every_event_in_order():
     assert [event.kind for event in told] == kinds
 
 
+def test_who_joins_in_the_middle_is_told_the_numbers_of_the_result():
+    told, rows = [], flat(40_000)  # of several blocks
+
+    def joins(ctx):
+        if ctx.now >= minute(25_000) and not subscribed:
+            subscribed.append(tn.subscribe(told.append))
+        return tn.long(take_profit=102, stop_loss=98, minutes=720)
+
+    subscribed: list[Subscription] = []
+    result = run(joins, rows=rows, every="1d")
+    subscribed.pop().close()
+    events = result.event_list
+    assert [event.seq for event in events] == [*range(1, len(events) + 1)]
+    assert 0 < len(told) < len(events)
+    assert told == events[-len(told) :]
+
+
 @pytest.mark.parametrize(
     ("wanted", "kinds"),
     [

@@ -75,10 +75,12 @@ class BacktestRun:
             yield from pump if self.on_error == "record" else raising(pump, session)
             self.period.check()
             fresh, session.events = session.events, []
-            if publisher.is_heard():
+            heard = publisher.is_heard()
+            if heard:
                 fresh = numbered(fresh, itertools.count(len(self.events) + 1))
             self.events += fresh
-            yield from publisher.publish(fresh)
+            if heard:
+                yield from publisher.publish(fresh)
             yield from publisher.measure("backtest_block", block_began)
         yield from publisher.measure("backtest_total", began)
         self.elapsed_s = time.perf_counter() - began
