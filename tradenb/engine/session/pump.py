@@ -115,11 +115,10 @@ class Session:
     @property
     def asks(self) -> list[tuple[str, str, AskRow]]:
         """What the asks came to, with symbol and strategy, in the order of their first."""
-        rows = [
-            (instance.state.symbol, instance.state.strategy, row)
-            for instance in self.instances
-            for row in instance.asks.rows
-        ]
+        rows: list[tuple[str, str, AskRow]] = []
+        for instance in self.instances:
+            symbol, strategy = instance.state.symbol, instance.state.strategy
+            rows += [(symbol, strategy, row) for row in instance.asks.rows]
         return sorted(rows, key=lambda each: each[2].first)
 
     def pump(self, until: int) -> Pump:
