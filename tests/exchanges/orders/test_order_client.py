@@ -19,6 +19,7 @@ from tradenb.core.orders.answers import (
     Cancelled,
     NotFound,
     NotSent,
+    OpenOrdersFailed,
     OverviewFailed,
     QueryFailed,
     Refused,
@@ -353,6 +354,22 @@ def test_an_overview_pages_by_days_and_by_ids(server, monkeypatch):
     assert found.base == venue.total("BTC")
     spans = [call.request for call in server.venue.calls if type(call.request) is QueryAllOrders]
     assert all(each.until - each.since < 86_400_000 for each in spans if each.since)
+
+
+@pytest.mark.parametrize("path", ["openOrders", "myTrades"])
+def test_a_light_look_without_an_answer_keeps_no_exit_waiting(server, path, monkeypatch):
+    monkeypatch.setattr(order_port, "LOOK_S", 0.3)
+    server.fault("drop", answer="silence", path=path)
+
+    async def life(port):
+        async with asyncio.timeout(5):
+            return await port.open_orders(trades=True)
+
+    found = played(port_on(server, seconds=60), life)
+    if path == "openOrders":
+        assert found == OpenOrdersFailed()
+    else:
+        assert (found.fills, found.unread) == ((), True)
 
 
 def test_an_overview_of_a_long_position_costs_as_much_as_one_of_a_short_one(server):

@@ -117,10 +117,17 @@ class OrderClient:
         return await self._send(call, params, dies_at=dies_at, urgent=urgent, reads=False)
 
     async def read(
-        self, call: str, params: Mapping[str, Any], *, urgent: bool = False
+        self,
+        call: str,
+        params: Mapping[str, Any],
+        *,
+        urgent: bool = False,
+        seconds: float | None = None,
     ) -> OrderReply:
-        """Send a request that changes nothing."""
-        return await self._send(call, params, dies_at=None, urgent=urgent, reads=True)
+        """Send a request that changes nothing; it may end sooner than others without a response."""
+        return await self._send(
+            call, params, dies_at=None, urgent=urgent, reads=True, seconds=seconds
+        )
 
     async def close(self) -> None:
         """Close the sessions; the next request opens others."""
@@ -136,6 +143,7 @@ class OrderClient:
         dies_at: int | None,
         urgent: bool,
         reads: bool,
+        seconds: float | None = None,
     ) -> OrderReply:
         reply = OrderReply(dies_at=dies_at, clean=self._clean)
         left = self._quiet_until - self.now()
@@ -146,7 +154,7 @@ class OrderClient:
         token = _reply.set(reply)
         byte_limit.set(CANDLES_BYTES)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(min(seconds or self._seconds, self._seconds)):
                 await getattr(client, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt raises anything for a broken response
             reply.error = describe_error(error)

@@ -44,6 +44,8 @@ T = TypeVar("T", OrderSnapshot, Fill)
 Part = TypeVar("Part")
 READS: Final = 3
 """Each part of an overview is tried so often."""
+LOOK_S: Final = 3.0
+"""A request of a light look ends after so long: what is to be sent waits for it."""
 PAGE: Final = 1_000
 MOST_DAYS: Final = 30
 """An overview goes back so far at most; it says from when on it is whole."""
@@ -154,7 +156,7 @@ class OrderPort:
         asked_at, params = self.client.now(), {"symbol": self.symbol}
         read = self._answers
         try:
-            orders = await self._read("private_get_openorders", params, read.orders, tries=1)
+            orders = await self._look("private_get_openorders", params, read.orders)
         except _Failed as error:
             return OpenOrdersFailed(no_key=is_no_key(error.ended, self.venue))
         found = OpenOrders(tuple(orders), (), asked_at)
@@ -162,7 +164,7 @@ class OrderPort:
             return found
         params["limit"] = str(NEWEST_TRADES)
         try:
-            fills = await self._read("private_get_mytrades", params, read.trades, tries=1)
+            fills = await self._look("private_get_mytrades", params, read.trades)
         except _Failed:
             return found._replace(unread=True)
         return found._replace(fills=tuple(fills))
@@ -218,11 +220,16 @@ class OrderPort:
         except Unreadable:
             return after_query(id, reply.ended, self.venue)
 
-    async def _read(
-        self, call: str, params: Params, read: Callable[[Any], Part], *, tries: int = READS
-    ) -> Part:
+    async def _look(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
+        """Read a part of a light look; the next one is soon."""
+        reply = await self.client.read(call, params, seconds=LOOK_S)
+        with contextlib.suppress(Unreadable):
+            return read(reply.answer)
+        raise _Failed(reply.ended)
+
+    async def _read(self, call: str, params: Params, read: Callable[[Any], Part]) -> Part:
         """Read a part of an overview; tried again at once, since all of it is needed."""
-        for _ in range(tries):
+        for _ in range(READS):
             reply = await self.client.read(call, params)
             with contextlib.suppress(Unreadable):
                 return read(reply.answer)
