@@ -344,7 +344,7 @@ def test_at_a_terminal_the_code_is_asked_for(home, monkeypatch, name):
     code, said = typed(monkeypatch, lambda text: code_in(text) + "\n", name)
     assert code == 0
     _, _, after = said.partition("anything else to leave it:\n")
-    assert after.startswith("Armed at 2026-01-05 12:00 UTC.")
+    assert after.startswith("Armed at 2026-01-05 12:00 UTC, without a look at key, balance, market")
     assert after.count("\n") == 1
     assert permission(home).max_total == Decimal("300.5")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tradenb.exchanges.ccxt.server_time import JUMP_MS, MEASURE_EVERY_S, ServerTime
@@ -45,6 +47,45 @@ def test_what_a_slow_answer_leaves_open_counts_for_the_clock(ahead, seconds, sur
     half = round(seconds * 500)
     clocks.time.note_measurement(sent + half - ahead, sent_ms=sent)
     assert clocks.time.surely_ahead_ms == sure
+
+
+def measured(ahead, *seconds, told=True):
+    """Clocks after a measurement whose answers took so long, all of it before they were made."""
+    clocks, left = Clocks(), list(seconds)
+
+    async def ask():
+        clocks.pass_(left.pop(0))
+        return clocks.wall - ahead if told else None
+
+    believed = asyncio.run(clocks.time.measure(ask))
+    return clocks.time, believed, len(left)
+
+
+@pytest.mark.parametrize("ahead", [-3_000, 0, 3_000])
+def test_the_quickest_answer_counts(ahead):
+    time, believed, left = measured(ahead, 2.8, 0.004, 9.0)
+    assert believed
+    assert left == 1  # it was quick enough
+    assert abs(time.ahead_ms - ahead) <= 2
+    assert time.unsure_ms == 2
+    time, believed, left = measured(ahead, 0.8, 0.4, 2.0, 0.6, 9.0)
+    assert believed
+    assert left == 1  # four times at most
+    assert (time.ahead_ms, time.unsure_ms) == (ahead - 200, 200)
+
+
+def test_a_time_that_is_not_told_is_not_asked_for_again():
+    time, believed, left = measured(0, 2.8, 0.004, told=False)
+    assert not believed
+    assert left == 1
+    assert time.ahead_ms is None
+
+
+def test_a_slow_answer_is_not_logged_as_a_clock_that_is_off(caplog):
+    time, _, _ = measured(0, 2.8, 2.8, 2.8, 2.8)
+    time.warn_if_off("binance", rehearsed=False)
+    assert time.ahead_ms == -1_400
+    assert caplog.messages == []
 
 
 def test_a_wall_clock_that_is_set_changes_nothing_and_is_measured_again():

@@ -118,10 +118,4 @@ class SpotConnection:
         return answer
 
     async def _measure(self) -> bool:
-        sent = self._clock.now()
-        reply = await self._client.read("public_get_time", {})
-        told = reply.answer.get("serverTime") if isinstance(reply.answer, dict) else None
-        try:
-            return self._time.note_measurement(int(str(told)), sent_ms=sent)
-        except ValueError:
-            return False
+        return await self._time.measure(self._client.server_time)

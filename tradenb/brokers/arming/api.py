@@ -242,6 +242,7 @@ def armed(
     """Show a code for these terms, or arm by one; `now` is ms UTC, `unsure` what is not known."""
     home, account = target.home, target.account
     refuse_foreign(home)
+    unsure = (*unsure,)
     would = "\n  ".join((terms.words(now), *unsure))
     if code is None:
         shown_code = show_code(disk, home, account, terms.text, now)
@@ -261,7 +262,9 @@ def armed(
         write_arm(disk, home, permission, unchecked=terms.unchecked)
     finally:
         lock.release()
-    words = f"{would}\nArmed at {iso(now)} UTC. End it with tn.disarm or `tradenb disarm`."
+    blind = any(each.startswith(NOT_LOOKED_AT) for each in unsure)
+    but = ", without a look at key, balance, market and clock" if blind else ""
+    words = f"{would}\nArmed at {iso(now)} UTC{but}. End it with tn.disarm or `tradenb disarm`."
     return ArmAnswer(armed=True, account=account, words=words)
 
 

@@ -26,11 +26,14 @@ class AccountPort(NamedTuple):
         As it was when the way was opened.
     clock_ahead_ms : int
         How far this machine's clock is ahead of the exchange's.
+    clock_unsure_ms : int
+        How far that may be from the truth: half of the quickest answer's way.
     """
 
     port: OrderPort
     market: SpotMarket
     clock_ahead_ms: int
+    clock_unsure_ms: int
 
 
 @asynccontextmanager
@@ -50,12 +53,8 @@ async def account_port(
     time = ServerTime(clock.now, clock.monotonic)
     client = OrderClient(exchange, options, now=time.now)
     try:
-        sent = clock.now()
-        told = await client.read("public_get_time", {})
-        answer = told.answer if isinstance(told.answer, dict) else {}
-        if type(answer.get("serverTime")) is not int:
-            raise ExchangeError(f"{exchange} does not say its time: {told.ended.text}")
-        time.note_measurement(answer["serverTime"], sent_ms=sent)
+        if not await time.measure(client.server_time):
+            raise ExchangeError(f"{exchange} does not say its time; is it reachable?")
         info = await client.read("public_get_exchangeinfo", {"symbol": symbol})
         account = await client.read("private_get_account", {})
         try:
@@ -67,6 +66,6 @@ async def account_port(
         port = OrderPort(
             client, venue, market.market, symbol=symbol, base=market.base, quote=market.quote
         )
-        yield AccountPort(port, market, time.ahead_ms or 0)
+        yield AccountPort(port, market, time.ahead_ms or 0, time.unsure_ms)
     finally:
         await client.close()

@@ -30,6 +30,8 @@ class PreflightFacts(NamedTuple):
     quote : str
     clock_ahead_ms : int
         How far this machine's clock is ahead of the exchange's.
+    clock_unsure_ms : int
+        How far that may be from the truth; the quickest answer took twice as long.
     window_ms : int
         See `Venue.window_ms`.
     ccxt : str
@@ -45,6 +47,7 @@ class PreflightFacts(NamedTuple):
     cash: Decimal
     quote: str
     clock_ahead_ms: int
+    clock_unsure_ms: int
     window_ms: int
     ccxt: str
 
@@ -52,6 +55,15 @@ class PreflightFacts(NamedTuple):
 def preflight(facts: PreflightFacts) -> tuple[Problem, ...]:
     """Return all reasons why an account should not be armed now; empty: there is none."""
     return tuple(_problems(facts))
+
+
+def unknowns(facts: PreflightFacts) -> Iterator[str]:
+    """Yield what could not be found out, in words; that alone is no reason."""
+    if facts.may_withdraw is None:
+        yield UNKNOWN_RIGHT
+    if facts.clock_unsure_ms * 3 > facts.window_ms:
+        took = facts.clock_unsure_ms / 500
+        yield f"the clock could not be checked: the exchange took {took:.1f} s to say its time"
 
 
 def _problems(facts: PreflightFacts) -> Iterator[Problem]:
@@ -67,7 +79,7 @@ def _problems(facts: PreflightFacts) -> Iterator[Problem]:
             "balance",
             f"{there:f} {facts.quote} are there, cash of the account is {facts.cash:f}; lower it",
         )
-    if abs(facts.clock_ahead_ms) * 3 > facts.window_ms:
+    if (abs(facts.clock_ahead_ms) - facts.clock_unsure_ms) * 3 > facts.window_ms:
         yield Problem("clock", f"the clock is off by {facts.clock_ahead_ms} ms; set it (NTP)")
     if _version(facts.ccxt) < LEAST_CCXT:
         least = ".".join(map(str, LEAST_CCXT))

@@ -10,7 +10,7 @@ from typing import Any
 
 from tradenb.brokers.broker import VENUES, Broker
 from tradenb.brokers.checking.account_port import account_port
-from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight
+from tradenb.brokers.checking.preflight import PreflightFacts, preflight, unknowns
 from tradenb.brokers.checking.venue_file import ccxt_version, venue_trouble
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.signal import Time
@@ -44,6 +44,7 @@ async def read_preflight(
             cash=cash,
             quote=market.quote,
             clock_ahead_ms=opened.clock_ahead_ms,
+            clock_unsure_ms=opened.clock_unsure_ms,
             window_ms=opened.port.venue.window_ms,
             ccxt=ccxt_version(),
         )
@@ -99,5 +100,5 @@ def looked_at(
     with ThreadPoolExecutor(1, "preflight") as thread:
         found = thread.submit(lambda: asyncio.run(read())).result()
     problems = [each.words for facts in found for each in preflight(facts)]
-    unsure = any(facts.may_withdraw is None for facts in found)
-    return tuple(dict.fromkeys(problems)), (UNKNOWN_RIGHT,) if unsure else ()
+    unsure = [words for facts in found for words in unknowns(facts)]
+    return tuple(dict.fromkeys(problems)), tuple(dict.fromkeys(unsure))

@@ -137,16 +137,17 @@ class CcxtClient:
             if not self.clock.is_due:
                 return
             if self._session().has.get("fetchTime"):
-                sent = self._now()
-                server = await self._request("server time", lambda it: it.fetch_time())
-                if not isinstance(server, int):
-                    raise ExchangeError(
-                        f"{self.name}: server time must be whole ms, was {server!r:.80}",
-                        retryable=True,
-                    )
-                self.clock.note_measurement(server, sent_ms=sent)
+                await self.clock.measure(self._server_time)
         # An exchange at another address whose clock is years away is a rehearsal, not an error.
         self.clock.warn_if_off(self.name, rehearsed="urls" in self._options)
+
+    async def _server_time(self) -> int:
+        server = await self._request("server time", lambda it: it.fetch_time())
+        if not isinstance(server, int):
+            raise ExchangeError(
+                f"{self.name}: server time must be whole ms, was {server!r:.80}", retryable=True
+            )
+        return server
 
     async def to_precision(self, symbol: str, kind: str, value: float) -> str:
         """Return a price or an amount in the steps of the exchange; `kind` says which."""

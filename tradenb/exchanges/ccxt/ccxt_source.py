@@ -96,9 +96,11 @@ class CcxtExchange:
     def clock_ahead_ms(self) -> int | None:
         """How far this machine's clock is ahead of the exchange's, ms; None before the first call.
 
-        Negative: behind. Candles count as closed by the exchange's clock.
+        Negative: behind. It is that far off at least: what a slow answer leaves open counts for the
+        clock. Candles count as closed by the exchange's clock.
         """
-        return self._client.clock.ahead_ms
+        clock = self._client.clock
+        return None if clock.ahead_ms is None else clock.surely_ahead_ms
 
     def __repr__(self) -> str:
         ahead = self.clock_ahead_ms

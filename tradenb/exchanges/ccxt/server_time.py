@@ -8,7 +8,7 @@ setting the wall clock does not disturb it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tradenb.core.timeframe import DAY
@@ -21,6 +21,9 @@ FIRST_MS: Final = 1_230_768_000_000
 LAST_MS: Final = 7_258_118_400_000
 UNSURE_MS: Final = 60_000
 JUMP_MS: Final = 1_000
+TRIES: Final = 4
+QUICK_MS: Final = 100
+"""An answer that took longer is asked for again, `TRIES` times at most: the quickest one counts."""
 NOTABLE_MS: Final = 1_000
 """Clock offsets up to this are harmless, and are not shown."""
 
@@ -52,6 +55,11 @@ class ServerTime:
         return sure if ahead > 0 else -sure
 
     @property
+    def unsure_ms(self) -> int:
+        """How far `ahead_ms` may be from the truth, ms: half of the way there and back."""
+        return self._unsure_ms
+
+    @property
     def is_due(self) -> bool:
         """Whether to measure: never done, long ago, or one of our clocks has jumped.
 
@@ -62,6 +70,36 @@ class ServerTime:
             return True
         old = self._monotonic() - self._received_s > MEASURE_EVERY_S
         return old or abs(self._difference_ms() - self._difference_then_ms) > JUMP_MS
+
+    async def measure(self, ask: Callable[[], Awaitable[int | None]]) -> bool:
+        """Ask for the time of the exchange until an answer is quick; the quickest one counts.
+
+        What a first request needs beside its way (a connection, imports, a busy machine) makes
+        its answer slow, and would look like a clock that is off.
+
+        Parameters
+        ----------
+        ask : callable
+            Returns the time of the exchange, ms UTC; None: it does not say.
+
+        Returns
+        -------
+        bool
+            Whether the time is known now, see `note_measurement`.
+        """
+        shortest: float = float("inf")
+        believed = False
+        for _ in range(TRIES):
+            sent = self._now()
+            server = await ask()
+            took = self._now() - sent
+            if server is None:
+                break
+            if took < shortest:
+                shortest, believed = took, self.note_measurement(server, sent_ms=sent)
+            if took <= QUICK_MS:
+                break
+        return believed
 
     def note_measurement(self, server_ms: int, *, sent_ms: int) -> bool:
         """Note the time of the exchange, taken to be from half way between sending and now.
@@ -96,7 +134,7 @@ class ServerTime:
 
         A rehearsed exchange may replay another year.
         """
-        ahead = self._ahead_ms or 0
+        ahead = self.surely_ahead_ms
         if abs(ahead) <= NOTABLE_MS or abs(ahead - self._warned_ms) <= NOTABLE_MS:
             return
         self._warned_ms = ahead

@@ -129,6 +129,12 @@ class OrderClient:
             call, params, dies_at=None, urgent=urgent, reads=True, seconds=seconds
         )
 
+    async def server_time(self) -> int | None:
+        """Return the time that the exchange says, ms UTC; None: it does not."""
+        reply = await self.read("public_get_time", {})
+        told = reply.answer.get("serverTime") if isinstance(reply.answer, dict) else None
+        return told if type(told) is int else None
+
     async def close(self) -> None:
         """Close the sessions; the next request opens others."""
         if self._loop is asyncio.get_running_loop():
