@@ -85,8 +85,11 @@ def test_the_facts_are_read_at_the_exchange(server):
     )
     assert abs(found.clock_ahead_ms) < 1_000
     assert found == GOOD._replace(
-        free=D(HELD["USDT"]), invested=0, ccxt=ccxt_version(),
-        clock_ahead_ms=found.clock_ahead_ms, clock_unsure_ms=found.clock_unsure_ms,
+        free=D(HELD["USDT"]),
+        invested=0,
+        ccxt=ccxt_version(),
+        clock_ahead_ms=found.clock_ahead_ms,
+        clock_unsure_ms=found.clock_unsure_ms,
     )
 
 
