@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from tradenb.core.events import Event
 from tradenb.core.money.account import KEPT, Account
@@ -16,8 +16,9 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
 from tradenb.live.state import loaded_document
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
-from tradenb.live.state.control_requests import Decision, Request, Requests, command_of
+from tradenb.live.state.control_requests import Decision
 from tradenb.live.state.error_file import ErrorFile
+from tradenb.live.state.request_files import RequestFiles
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
 from tradenb.store.codec import Generation, TradeDict, TradeDicts
@@ -32,16 +33,14 @@ from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.journal.recording import Recording
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
-from tradenb.store.request import Waiting
 from tradenb.store.view_files import run_views, write_views
 
 log = logging.getLogger("tradenb")
 
 PAPER: Final = "paper"
-_REMEMBERED: Final = 1_000
 
 
-class DiskStorage:
+class DiskStorage(RequestFiles):
     """What a run keeps under a home.
 
     Parameters
@@ -76,28 +75,21 @@ class DiskStorage:
         account: Account | None = None,
         orders_of: str = PAPER,
     ) -> None:
+        disk = filesystem or DiskFilesystem(durable=durable)
+        super().__init__(disk, home, Key(spec.name, symbol), now)
         self.home = home.root
         self.orders_of = orders_of
-        self.now = now
         self._home = home
-        self._key = Key(spec.name, symbol)
         self._spec = spec
         self._exchange = exchange
         self._revision = revision
-        disk = filesystem or DiskFilesystem(durable=durable)
-        self._filesystem = disk
         self._lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
         self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
         self._orders = OrderJournal(disk, home.orders(self._key))
         self.errors = ErrorFile(disk, home.error(self._key))
-        # Names are encoded once: a tick looks at these files again and again.
-        self._requests, self._kill_file = home.control(self._key), home.kill
         self._views = home.views(self._key)
-        self._taken: list[str] = []
-        self._seen: set[str] = set()
-        self._kill: str | None = None
         self._shown: tuple[Any, ...] | None = None
         self._alone = alone
         self._end = end
@@ -106,11 +98,6 @@ class DiskStorage:
         self._trades = TradeDicts()
         self._rules: tuple[Rules | None, TradeDict | None] = None, None
         self._others = PeerCache()
-
-    @property
-    def kill(self) -> str | None:
-        """What the kill switch said at the last poll."""
-        return self._kill
 
     @property
     def filesystem(self) -> Filesystem:
@@ -195,7 +182,7 @@ class DiskStorage:
         if committed.renewed:
             path = self._document.path
             log.error("%s was missing or damaged; it was written again from memory", path)
-        self._body = body
+        self._body, self._taken_on_disk = body, body["taken"]
         return committed.synced
 
     def commit_ledger(self, ledger: OrderLedger) -> bool:
@@ -215,10 +202,7 @@ class DiskStorage:
         # What the run had is written beside it if it could not be before.
         with contextlib.suppress(OSError):  # there may be room again
             self._document.keep_aside()
-        found = control.receive(self._filesystem, self._requests, self._key).waiting
-        decisions = [item for item in found if item.request.kind in control.DECISIONS]
-        self._remove(decisions)
-        return cast(Decision, decisions[-1].request.kind) if decisions else None
+        return super().decision()
 
     def keep_ours(self) -> None:
         """Let the next commit replace what another program wrote, which is kept."""
@@ -271,73 +255,11 @@ class DiskStorage:
         except StateError as error:
             log.warning("%s", error)
 
-    def poll(self) -> Requests:
-        """Return the requests of other processes, in order."""
-        self._kill = control.kill_switch(self._filesystem, self._kill_file)
-        received = control.receive(self._filesystem, self._requests, self._key)
-        if self._kill is None and not any(received):
-            self._seen = set()
-            return Requests([], None)
-        for path, words in received.refused:
-            log.warning("%s is not a valid request: %s", path, words)
-        seen, self._seen = self._seen, received.names
-        fresh = self._unknown(received.waiting, seen) if received.waiting else []
-        now = self.now()
-        requests = [Request(command_of(item.request, now), item) for item in fresh]
-        if self._kill != "unreadable":
-            return Requests(requests, self._kill, received.unreadable_words)
-        words = f"{self._kill_file} (the kill switch)"
-        return Requests(requests, None, "; ".join(filter(None, (words, received.unreadable_words))))
-
-    def _unknown(self, waiting: Sequence[Waiting], seen: set[str]) -> list[Waiting]:
-        """Return the requests that were not obeyed, and remove the files of the others."""
-        # Those that were taken but are not on disk yet keep their file: it is all there is.
-        old = [item for item in waiting if item.request.id in self._body.get("taken", [])]
-        pointless = [item for item in waiting if item.request.kind in control.DECISIONS]
-        if any(item.path.name not in seen for item in pointless):
-            log.warning("%s has no conflict to decide", self._document.path)
-        self._remove([*old, *pointless])
-        # One that cannot be removed must not be obeyed again after a thousand others.
-        there = [item.request.id for item in waiting if item.request.id in self._taken]
-        if there:
-            self._taken = [*(id for id in self._taken if id not in there), *there]
-        known = {*self._taken, *(item.request.id for item in pointless)}
-        return [item for item in waiting if item.request.id not in known]
-
-    def _remove(self, waiting: Sequence[Waiting]) -> None:
-        """Remove the files of requests; one that stays, in a folder of another user, is known."""
-        for item in waiting:
-            with contextlib.suppress(OSError):
-                control.remove(self._filesystem, [item])
-                self._seen.discard(item.path.name)
-
     def start_over(self) -> None:
         """Set the journal aside: what happens from now on is another story."""
         last = loaded_document.last_number(self.journal)
         self.journal.set_aside()
         self._recording.set_aside(f"before-{last}")
-
-    def has_requests(self) -> bool:
-        """Tell whether requests have come, or the kill switch was turned, since the last poll."""
-        if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
-            return True
-        try:
-            names = control.requests_in(self._filesystem, self._requests)
-        except OSError:
-            return False  # the next tick says so
-        return any(name not in self._seen for name in names)
-
-    def has_taken(self, id: str) -> bool:
-        """Tell whether a request was obeyed, on disk or in what is committed next."""
-        return id in self._taken
-
-    def accept(self, requests: Sequence[Request]) -> None:
-        """Note that requests are obeyed by the state that is committed next."""
-        self._taken = [*self._taken, *(item.token.request.id for item in requests)][-_REMEMBERED:]
-
-    def remove_requests(self, requests: Sequence[Request]) -> None:
-        """Remove requests that are in the document now."""
-        self._remove([item.token for item in requests])
 
     def events(self, limit: int | None = None) -> list[Event]:
         """Return the newest events of the journal, oldest first."""
@@ -360,7 +282,7 @@ class DiskStorage:
                 self._orders.refuse_to_forget(self._document.path)
             return None
         self._body = body = self._orders.begun(found.generation.body)
-        self._taken = list(body["taken"])
+        self._taken, self._taken_on_disk = list(body["taken"]), body["taken"]
         path, journal = self._document.path, self.journal
         loaded_document.put_in_order(self._filesystem, path, found.generation, journal, self._views)
         return checkpoint_from(body, last_seq=loaded_document.last_number(self.journal))
