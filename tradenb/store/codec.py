@@ -219,7 +219,7 @@ def _object(record: Mapping[str, Any], **written: bytes) -> bytes:
         if plain:
             parts.append(dump(plain)[1:-1])
             plain = {}
-        parts.append(b"%s:%s" % (dump(key), written[key]))
+        parts.append(b'"%s":%s' % (key.encode(), written[key]))
     if plain:
         parts.append(dump(plain)[1:-1])
     return b"{%s}" % b",".join(parts)

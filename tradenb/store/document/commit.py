@@ -92,7 +92,8 @@ class Writer:
         self._filesystem = filesystem
         self._pid = os.getpid() if pid is None else pid
         self._guard = guard
-        self._bak = bak_of(path)
+        self._folder, self._bak = path.parent, bak_of(path)
+        self._new_bak = path.with_name(f"{self._bak.name}.tmp")
         self._temps = 0
         self._has_folder = False
         self._busy = threading.Lock()
@@ -219,12 +220,12 @@ class Writer:
 
     def _write_temp(self, data: bytes) -> Path:
         if not self._has_folder:
-            make_folders(self._filesystem, self.path.parent)
+            make_folders(self._filesystem, self._folder)
             self._has_folder = True
         try:
             temp, handle = self._create()
         except FileNotFoundError:
-            make_folders(self._filesystem, self.path.parent)
+            make_folders(self._filesystem, self._folder)
             temp, handle = self._create()
         try:
             try:
@@ -240,7 +241,7 @@ class Writer:
     def _create(self) -> tuple[Path, int]:
         for _ in range(_TEMP_NAMES):
             self._temps += 1
-            temp = self.path.with_name(f"{self.path.name}.{self._pid}-{self._temps}.tmp")
+            temp = self._folder / f"{self.path.name}.{self._pid}-{self._temps}.tmp"
             try:
                 return temp, self._filesystem.create(temp)
             except FileExistsError:
@@ -249,12 +250,11 @@ class Writer:
 
     def _keep_bak(self) -> None:
         """Make the document the `.bak` as well; the names change, not the bytes."""
-        temp = self._bak.with_name(f"{self._bak.name}.tmp")
-        forget(self._filesystem, temp)
-        keep_copy(self._filesystem, self.path, temp, limit=LIMIT)
-        self._filesystem.replace(temp, self._bak)
+        forget(self._filesystem, self._new_bak)
+        keep_copy(self._filesystem, self.path, self._new_bak, limit=LIMIT)
+        self._filesystem.replace(self._new_bak, self._bak)
         # Renaming one name of a file to another name of the same file does nothing, says POSIX.
-        forget(self._filesystem, temp)
+        forget(self._filesystem, self._new_bak)
 
     def _replace(self, temp: Path, before: bytes | None, after: bytes) -> bool:
         """Put the new generation in force; return whether it survives a power loss."""
@@ -267,7 +267,7 @@ class Writer:
                 self._drop(temp)
                 raise
         try:
-            self._filesystem.sync_folder(self.path.parent)
+            self._filesystem.sync_folder(self._folder)
         except OSError as error:
             self._look_again(error, before, after)
             return False
