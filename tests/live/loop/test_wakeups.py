@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
 from tests.live.fakes import once
 from tests.sources import candles, flat, minute
+from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.loop import worker_threads
 from tradenb.live.loop.scheduler import Scheduler, grouped
-from tradenb.live.loop.worker_threads import MOST_PARTS, ThreadWorkers, spread
+from tradenb.live.loop.worker_threads import MOST_AT_ONCE, MOST_PARTS, ThreadWorkers, spread
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.world.inline_workers import Hang, InlineWorkers
 from tradenb.testing.world.simulated_world import Action, Process, World
@@ -244,3 +247,60 @@ def test_what_is_spread_over_threads_comes_back_in_order_and_no_part_is_left_beh
     assert asyncio.run(both()) == [2 * number for number in range(100)]
     # All but what followed the error in its own part.
     assert sorted(done) == [*range(10), *range(16, 30)]
+
+
+@pytest.fixture
+def many():
+    """Calls at one moment, more than are under way at one time, each until it is let go."""
+    workers, go, started, peak = ThreadWorkers(), threading.Event(), threading.Semaphore(0), []
+
+    def wait(number: int) -> int:
+        peak.append(number)
+        started.release()
+        go.wait()
+        return number
+
+    async def call(count: int, seconds: float | None = None) -> list[object]:
+        calls = [workers.call(wait, number, seconds=seconds) for number in range(count)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    yield SimpleNamespace(workers=workers, go=go, started=started, peak=peak, call=call)
+    go.set()
+    workers.close()
+
+
+def test_fault_93_no_more_calls_are_under_way_than_help_each_other(monkeypatch, many):
+    monkeypatch.setattr(worker_threads, "TURN_S", 3_600.0)
+
+    async def made() -> list[object]:
+        calls = asyncio.ensure_future(many.call(MOST_AT_ONCE + 8))
+        for _ in range(MOST_AT_ONCE):
+            await asyncio.to_thread(many.started.acquire)
+        assert len(many.peak) == MOST_AT_ONCE
+        many.go.set()
+        return await calls
+
+    assert asyncio.run(made()) == [*range(MOST_AT_ONCE + 8)]
+    assert len(many.workers._idle) == MOST_AT_ONCE
+
+
+def test_fault_93_calls_that_hang_hold_up_others_for_a_moment_only(many):
+    async def made() -> list[object]:
+        calls = asyncio.ensure_future(many.call(MOST_AT_ONCE + 8))
+        for _ in range(MOST_AT_ONCE + 8):  # all begin while none has returned
+            await asyncio.to_thread(many.started.acquire)
+        many.go.set()
+        return await calls
+
+    assert asyncio.run(made()) == [*range(MOST_AT_ONCE + 8)]
+
+
+def test_fault_93_a_call_that_was_left_behind_holds_up_nobody(monkeypatch, many):
+    monkeypatch.setattr(worker_threads, "TURN_S", 3_600.0)
+
+    async def made() -> int:
+        late = await many.call(MOST_AT_ONCE, seconds=0.01)
+        assert {type(each) for each in late} == {StrategyTimeout}
+        return await many.workers.call(max, 3, 4, seconds=None)
+
+    assert asyncio.run(made()) == 4

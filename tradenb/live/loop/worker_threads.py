@@ -7,8 +7,10 @@ A call that takes too long is left behind on its thread, and another thread take
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,16 +20,26 @@ from tradenb.engine.ports import Clock, Workers
 from tradenb.live.loop.record import due_after
 
 SHORTEST_CALL_S: Final = 1.0
+# More threads than this wait for Python's lock more than for their disk.
+MOST_AT_ONCE: Final = 32
+TURN_S: Final = 0.25
 MOST_PARTS: Final = 8
 SMALLEST_PART: Final = 8
 LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscribers
 
 
 class ThreadWorkers:
-    """Calls functions on daemon threads, as many as there are calls at one time."""
+    """Calls functions on daemon threads.
+
+    So many at one time that they are not in each other's way. A call that has waited its time for
+    others begins beside them: some that hang hold up nobody for long.
+    """
 
     def __init__(self) -> None:
         self._idle: list[_Worker] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way = 0
+        self._turns: deque[asyncio.Future[None]] = deque()
 
     async def call(self, function: Callable[..., Any], *args: Any, seconds: float | None) -> Any:
         """Call a function and return its result; an async one, with a deadline, runs on the loop.
@@ -41,12 +53,37 @@ class ThreadWorkers:
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
         loop, returned = asyncio.get_running_loop(), list[bool]()
+        await self._turn(loop)
         future: asyncio.Future[Any] = loop.create_future()
+        future.add_done_callback(self._give_turn)
         worker = self._idle.pop() if self._idle else _Worker()
         worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
         if seconds is None:
             return await future
         return await _within(seconds, future, lambda: not returned)
+
+    async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait until fewer calls are under way, but not for long; then this is one of them."""
+        if loop is not self._loop:  # what was under way on one that died does not end here
+            self._loop, self._under_way = loop, 0
+            self._turns.clear()
+        if self._under_way >= MOST_AT_ONCE:
+            turn: asyncio.Future[None] = loop.create_future()
+            self._turns.append(turn)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await turn
+        self._under_way += 1
+
+    def _give_turn(self, ended: asyncio.Future[Any]) -> None:
+        """Let the next call begin: this one has returned, or was left behind."""
+        if ended.get_loop() is self._loop:
+            self._under_way -= 1
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     def close(self, keep: int = 0) -> None:
         """End the idle threads but `keep`; the others end with their function."""
@@ -126,8 +163,7 @@ async def _within(
     late = StrategyTimeout(f"took longer than {seconds:g} s and was left behind")
     late.busy = busy
     future.add_done_callback(_ignored)
-    if isinstance(future, asyncio.Task):
-        future.cancel()
+    future.cancel()
     raise late
 
 
