@@ -464,6 +464,61 @@ class TestBalance:
         assert (outside.role, outside.filled, outside.value) == ("outside", D("1.5"), D(135))
         assert after.unexplained == ()
 
+    @pytest.mark.parametrize(
+        ("fee", "fees"),
+        [
+            ({"fee": D(6)}, D("0.3")),
+            ({"fee": D("0.3"), "fee_in": "other", "fee_value": D(9)}, D("0.45")),
+            ({"fee": D("0.3"), "fee_in": "other"}, D(0)),
+        ],
+    )
+    def test_of_a_sale_that_was_mostly_the_owners_a_share_of_the_fee_is_booked(
+        self, fee: dict[str, Any], fees: Decimal
+    ) -> None:
+        after = self.short(self.FOUND, fill("t9", "99", quantity="30", price="90", **fee))
+        outside = after.orders[1]
+        assert (outside.filled, outside.known, outside.value) == (D("1.5"), D("1.5"), D(135))
+        assert fees_in(outside, "quote") == fees
+        told = heard(after, Tell("reduced", "s1", "closed_outside")).reports[-1]
+        assert (told.value, told.fees, told.estimated) == (D(135), fees, False)
+
+    def test_a_fee_that_was_taken_in_pieces_has_left_the_account_and_brought_nothing(self) -> None:
+        sale = fill("t9", "99", quantity="29", price="90", fee=D(1), fee_in="base")
+        after = self.short(self.FOUND, sale)
+        assert (after.orders[1].filled, after.orders[1].value) == (D("1.5"), D("130.5"))
+        told = heard(after, Tell("reduced", "s1", "closed_outside")).reports[-1]
+        assert (told.quantity, told.fees, told.estimated) == (D("1.5"), 0, False)
+
+    def test_of_several_sales_each_gives_the_same_share(self) -> None:
+        sales = [
+            fill(f"t{number}", "99", quantity=quantity, price=price, fee=D(fee))
+            for number, (quantity, price, fee) in enumerate(
+                [("7", "91", "0.7"), ("3", "90", "0.3"), ("4", "89", "4")]
+            )
+        ]
+        outside = self.short(self.FOUND, *sales).orders[1]
+        assert outside.known == outside.filled == D("1.5")
+        assert outside.value == pytest.approx(D("1.5") * 1263 / 14)
+        assert fees_in(outside, "quote") == pytest.approx(D("1.5") * 5 / 14)
+
+    def test_a_sale_that_was_of_two_positions_is_booked_once(self) -> None:
+        second: Order = order(id="e2", signal_id="s2", fills=(fill("t3", "2", "buy", "2", "100"),))
+        sale = fill("t9", "99", quantity="3", fee=D(3))
+        after = self.short(self.FOUND.with_order(second), sale, base="1")
+        assert after.unexplained == ()
+        assert [(each.known, fees_in(each, "quote")) for each in after.orders[2:]] == [
+            (D(2), D(2)), (D(1), D(1)),
+        ]  # fmt: skip
+
+    def test_what_an_earlier_sale_was_booked_with_explains_no_other_loss(self) -> None:
+        sale = fill("t9", "99", quantity="1.6", fee=D("1.6"))
+        after = self.short(self.FOUND, sale)
+        again = self.short(after, sale, base="0.4")
+        assert [each.known for each in again.orders[1:]] == [D("1.5"), D("0.1")]
+        gone = self.short(after, sale, base="0.3")
+        assert gone.orders[2].fills == ()
+        assert gone.unexplained == ("0.2 pieces of s1 are gone, and no trade shows where",)
+
     def test_pieces_that_no_trade_explains_are_booked_at_cost_and_named(self) -> None:
         foreign = fill("t9", "99", "buy", "5")
         after = self.short(self.FOUND, foreign)

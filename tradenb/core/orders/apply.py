@@ -216,6 +216,11 @@ def _sale_fees(order: Order, rate: Decimal) -> Decimal:
     return known + (order.filled - order.known) * order.value / order.filled * rate
 
 
+def _is_guess(order: Order) -> bool:
+    """Tell whether nobody showed the trades of all that was sold."""
+    return not order.fills if order.role == "outside" else order.known < order.filled
+
+
 def _of_sales(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> ExecutionReport:
     """Return the report of what was sold since the last one."""
     signal = tell.signal_id
@@ -243,7 +248,7 @@ def _of_sales(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -
         value=value,
         fees=fees,
         reason=tell.reason,
-        estimated=any(order.known < order.filled for order in sales),
+        estimated=any(_is_guess(order) for order in sales),
     )
 
 

@@ -11,7 +11,8 @@ this package is broken goes to `stops` and disarms the account. Protection stays
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
 
 from tradenb.core.orders.answers import NEWEST_TRADES, OpenOrders, OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
@@ -31,6 +32,8 @@ from tradenb.core.orders.snapshots import (
 )
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
+
+_FINEST: Final = Decimal("1e-16")
 
 
 def reconciled(
@@ -274,28 +277,78 @@ def _sold_outside(
     entries = ledger.of(signal, "entry")
     since = min((order.sent_at for order in entries), default=now)
     attempt = len(ledger.of(signal, "outside")) + 1
-    booked = {fill.id for order in ledger.orders if order.role == "outside" for fill in order.fills}
-    sales = [
-        fill
-        for fill in foreign
-        if fill.side == "sell" and fill.at >= since and fill.id not in booked
-    ]
-    sold = sum((fill.quantity for fill in sales), ZERO)
-    value = sum((fill.quantity * fill.price for fill in sales), ZERO)
-    explained = sold >= lost
-    if not explained:
-        value = sum((order.value for order in entries), ZERO)
+    sales = _part_of(
+        [fill for fill in foreign if fill.side == "sell" and fill.at >= since], ledger, lost
+    )
+    if sales:
+        value = sum((fill.quantity * fill.price for fill in sales), ZERO)
+    else:
         sold = sum((order.filled for order in entries), ZERO)
+        cost = sum((order.value for order in entries), ZERO)
+        value = lost * cost / sold if sold else ZERO
         ledger = _unexplained(
             ledger, f"{lost} pieces of {signal} are gone, and no trade shows where"
         )
     outside = Order(
         id=f"outside-{signal}-{attempt}", signal_id=signal, role="outside", attempt=attempt,
-        side="sell", type="market", quantity=lost, filled=lost,
-        value=lost * value / sold if sold else ZERO, state="done", ending="filled", done_at=now,
-        sent_at=now, fills=tuple(sales) if explained else (),
+        side="sell", type="market", quantity=lost, filled=lost, value=value, state="done",
+        ending="filled", done_at=now, sent_at=now, fills=sales,
     )  # fmt: skip
     return ledger.with_order(outside)
+
+
+def _part_of(sales: list[Fill], ledger: OrderLedger, lost: Decimal) -> tuple[Fill, ...]:
+    """Return of sales by others the part that was `lost` pieces here; empty: they do not show it.
+
+    The owner may have sold coins of his own in the same trades: of each the same share is taken,
+    with that share of its fee, and of a trade only what no other position was booked with. A fee
+    that was taken in pieces left the account too.
+    """
+    rest = []
+    for fill in sales:
+        there = _left_by(fill)
+        used = sum(
+            (
+                _left_by(part)
+                for order in (*ledger.past, *ledger.orders)
+                if order.role == "outside"
+                for part in order.fills
+                if part.id == fill.id
+            ),
+            ZERO,
+        )
+        if there > used:
+            rest.append((fill, there, there - used))
+    gone = sum((free for _, _, free in rest), ZERO)
+    if gone < lost:
+        return ()
+    parts, missing = [], lost
+    for number, (fill, there, free) in enumerate(rest, 1):
+        taken = missing if number == len(rest) else _digits(free * lost / gone)
+        missing -= taken
+        if taken > 0:
+            parts.append(_share_of(fill, taken, there))
+    return tuple(parts)
+
+
+def _left_by(fill: Fill) -> Decimal:
+    """Return the pieces that left an account by a sale."""
+    return fill.quantity + (fill.fee if fill.fee_in == "base" else ZERO)
+
+
+def _share_of(fill: Fill, pieces: Decimal, there: Decimal) -> Fill:
+    """Return a sale as if `pieces` of those that left by it were all."""
+    if pieces == there:
+        return fill
+    fee = _digits(fill.fee * pieces / there)
+    worth = None if fill.fee_value is None else _digits(fill.fee_value * pieces / there)
+    quantity = pieces - fee if fill.fee_in == "base" else pieces
+    return fill._replace(quantity=quantity, fee=fee, fee_value=worth)
+
+
+def _digits(value: Decimal) -> Decimal:
+    """Round down to digits that no exchange has: sums of parts stay exact."""
+    return value.quantize(_FINEST, rounding=ROUND_DOWN)
 
 
 def with_unknown_position(ledger: OrderLedger, wanted: DesiredPosition) -> OrderLedger:
