@@ -138,7 +138,9 @@ def alarms(
 def _failing(name: str, instances: Sequence[Instance]) -> list[str]:
     """Name the functions of a strategy that failed at every second ask or more."""
     rows = [row for item in instances for row in item.asks.rows if row.outcome != "skipped"]
-    found = []
+    found: list[str] = []
+    if not any(row.outcome == "error" for row in rows):
+        return found
     for asked, what in (("entry", "strategy"), ("manage", "manage function of")):
         own = [row for row in rows if row.asked == asked]
         errors = [row for row in own if row.outcome == "error"]
