@@ -50,6 +50,14 @@ ONLY_ENTRIES = off(
     "reconcile:_compared",
     rewritten("if order.id == id", "if order.id == id and order.role == 'entry'"),
 )
+ALL_OURS = off(
+    "foreign trades are ours",
+    "reconcile:_split",
+    rewritten(
+        "owner = owners.get(fill.exchange_id)",
+        "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
+    ),
+)
 NOBODY_ASKS = Mutant(
     "nobody asks",
     "tradenb.brokers.order_manager:with_unknown_position",
@@ -107,16 +115,8 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     ),
     "7 an order of nobody": (NO_STOP,),
     "7 an order of nobody that filled": (NO_STOP,),
-    "8 foreign trades": (
-        off(
-            "foreign trades are ours",
-            "reconcile:_split",
-            rewritten(
-                "owner = owners.get(fill.exchange_id)",
-                "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
-            ),
-        ),
-    ),
+    "8 foreign trades": (ALL_OURS,),
+    "8 more foreign trades than a look reads": (ALL_OURS,),
     "8 a foreign order": (
         off("foreign orders are ours", "reconcile:is_ours", always(lambda _: True)),
         off("all have a role", "reconcile:role_of", always(lambda id: own_role(id) or "entry")),

@@ -13,6 +13,7 @@ from tests.brokers.reconciliation_case import (
     FoundBy,
     Row,
 )
+from tradenb.core.orders.answers import NEWEST_TRADES
 from tradenb.core.orders.client_ids import client_id
 from tradenb.live.live_run import record_of
 from tradenb.store.paths import Key
@@ -186,6 +187,12 @@ def its_order_is_left_alone(case: Case) -> None:
 def stranger_trades(case: Case) -> None:
     case.venue.trade_by_hand(SYMBOL, "BUY", D(1), at=case.now)
     case.venue.trade_by_hand(SYMBOL, "SELL", D("0.5"), at=case.now)
+
+
+def stranger_trades_often(case: Case) -> None:
+    for _ in range(NEWEST_TRADES):
+        case.venue.trade_by_hand(SYMBOL, "BUY", D("0.1"), at=case.now)
+    case.venue.trade_by_hand(SYMBOL, "SELL", D("9.5"), at=case.now)
 
 
 def its_trades_are_read_and_left_alone(case: Case) -> None:
@@ -440,6 +447,11 @@ ROWS = [
     Row("7 an order of nobody that filled", another_home_bought, disarmed_and_not_touched),
     Row("8 a foreign order", stranger_orders, its_order_is_left_alone),
     Row("8 foreign trades", stranger_trades, its_trades_are_read_and_left_alone),
+    Row(
+        "8 more foreign trades than a look reads",
+        stranger_trades_often,
+        its_trades_are_read_and_left_alone,
+    ),
     Row("9 a sale by hand", owner_sells_all, closed_outside),
     Row("9 pieces are gone", owner_withdraws, closed_and_asked),
     Row("10 more pieces", owner_buys, own_pieces_are_sold, falls=True),

@@ -22,7 +22,7 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
-from tradenb.testing.venue.venue_requests import NewOrder, QueryOpenOrders
+from tradenb.testing.venue.venue_requests import NewOrder, QueryAllOrders, QueryOpenOrders
 from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action
 from tradenb.view.order_frames import execution_frame, order_frame
@@ -338,3 +338,24 @@ def test_a_clock_that_is_off_by_a_third_of_a_request_disarms(off, tripped, monke
     arm = read_arm(made.disk, made.home, ACCOUNT).arm
     assert arm.tripped == (f"the clock is off by {abs(off)} ms" if tripped else "")
     assert bool(made.venue.orders) is not tripped
+
+
+def test_somebody_who_trades_all_the_time_costs_a_full_look_a_minute_and_no_more():
+    made = world(*[100.0] * 160)
+    made.arm()
+    begins = minute(80)
+
+    def trades(process):
+        made.venue.trade_by_hand(SYMBOL, "BUY", D("0.1"), at=made.clock.true_now())
+
+    often = [Action(begins + step * 20_000, trades) for step in range(60)]
+    assert made.live(minute(100), often)
+    calls = [call for call in made.wire.calls if call.at >= begins]
+    full, light = (
+        [call for call in calls if isinstance(call.request, kind)]
+        for kind in (QueryAllOrders, QueryOpenOrders)
+    )
+    assert 19 <= len(full) <= 21
+    assert 75 <= len(light) <= 85
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    assert (ledger.unexplained, ledger.stops) == ((), ())
