@@ -319,3 +319,26 @@ def test_where_manage_asks_open_too_one_count_is_given_for_both():
     assert opened > 2
     assert entry == "quiet was asked 1 time: 1 candidate"
     assert manage.endswith(f" {opened - 1} candidates (with those for an entry: {opened} opened)")
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_entries_that_are_cut_to_the_free_money_are_warned_of(heard):
+    """The fast way, which nobody may listen to, says the same."""
+
+    def columns(df):
+        return {"position": 1, "stop_loss": 0.98 * df.close, "minutes": 60}
+
+    specs = [tn.strategy(f"cut-{n}", every="1h", vectorised=True)(columns) for n in range(3)]
+    listener = tn.subscribe(lambda event: None, kinds=["closed"]) if heard else None
+    result = tn.backtest.run(
+        "BTCUSDT",
+        strategy=specs,
+        exchange=exchange(market(3, 600)),
+        account=tn.Account(cash=1_000, risk=0.8),
+        progress=False,
+    )
+    if listener is not None:
+        listener.close()
+    (words,) = [each for each in result.warnings if "cut to the money" in each]
+    events = result.events.query("kind == 'opened' and strategy == 'cut-2'")
+    assert words.startswith(f"{len(events)} entries were cut to the money that was free, to 6")

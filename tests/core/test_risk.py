@@ -120,6 +120,14 @@ def test_a_cooldown_may_last_part_of_a_minute():
     assert risk.cooldown(0.5)(book(trade(), now=minute(1)), CANDIDATE) is None
 
 
+@pytest.mark.parametrize(("earned", "cooled"), [(-0.1, True), (0.0, False), (0.1, False)])
+@pytest.mark.parametrize("reason", ["time_expired", "trailing_stop", "stop_loss"])
+def test_a_cooldown_after_a_loss_asks_what_was_earned_and_not_why(earned, cooled, reason):
+    closed = trade(earned, closed_at=minute(10), reason=reason)
+    said = risk.cooldown(30, after="loss")(book(closed, now=minute(39)), CANDIDATE)
+    assert (said is not None) is cooled
+
+
 def test_a_cooldown_after_an_unknown_reason_is_refused():
     with pytest.raises(SpecError, match="dust or None, was 'stop'"):
         risk.cooldown(30, after="stop")

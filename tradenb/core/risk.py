@@ -185,10 +185,10 @@ def max_open(count: int) -> RiskFunction:
     return rule
 
 
-def cooldown(minutes: float, after: ExitReason | None = None) -> RiskFunction:
-    """Refuse for some minutes after a trade closed (for one reason, or any)."""
+def cooldown(minutes: float, after: ExitReason | Literal["loss"] | None = None) -> RiskFunction:
+    """Refuse for some minutes after a trade closed (any, with a loss, or for one reason)."""
     _positive("cooldown minutes", minutes)
-    reasons = get_args(ExitReason)
+    reasons = ("loss", *get_args(ExitReason))
     if after is not None and after not in reasons:
         raise SpecError(f"cooldown after must be {', '.join(reasons)} or None, was {after!r}")
     span = minutes * MINUTE
@@ -209,11 +209,12 @@ def cooldown(minutes: float, after: ExitReason | None = None) -> RiskFunction:
 def cooled_by(
     trades: Sequence[Trade], now: int, span: float, after: str | None = None
 ) -> Trade | None:
-    """Return the last trade that closed (for one reason, or any) less than `span` ms ago."""
+    """Return the last trade that closed (any, lost or for one reason) under `span` ms ago."""
     for trade in reversed(trades):
         if now - trade.closed_at >= span:
             return None
-        if after is None or trade.exit_reason == after:
+        lost = trade.pnl_percent < 0
+        if after is None or trade.exit_reason == after or (after == "loss" and lost):
             return trade
     return None
 

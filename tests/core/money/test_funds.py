@@ -43,7 +43,24 @@ def given(
 )
 def test_an_entry_costs_what_the_account_says(settings, stake):
     found = given(**settings)
-    assert found == Grant(pytest.approx(stake), pytest.approx(stake / 100))
+    assert found[:2] == (pytest.approx(stake), pytest.approx(stake / 100))
+
+
+@pytest.mark.parametrize(
+    ("settings", "share"),
+    [
+        ({"percent": 100.0}, 1.0),
+        ({"percent": 150.0}, 1 / 1.5),
+        ({"risk": 4.0}, 0.5),
+        ({"risk": 4.0, "max_percent": 30.0}, 1.0),
+        ({"quote": 300.0}, 1.0),
+        ({"percent": 100.0, "fee": 1.0}, 1 / 1.01),
+    ],
+)
+def test_what_is_cut_to_the_free_money_says_to_which_part(settings, share):
+    found = given(**settings)
+    assert found.share == pytest.approx(share)
+    assert found.is_cut is (share < 0.97)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,11 @@ class FastPortfolio:
         return sum(self._refused)
 
     @property
+    def cut(self) -> list[float]:
+        """Part of what they asked for that entries were given for which too little was free."""
+        return [share for each in self._booked or () for share in each.cut]
+
+    @property
     def refused_strategies(self) -> set[str]:
         """Names of the strategies of which a candidate was refused."""
         pairs = zip(self._begun, self._refused, strict=False)

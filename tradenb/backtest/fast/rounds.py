@@ -39,6 +39,8 @@ class Booked:
     ----------
     quantities : list of float
         Pieces of each.
+    cut : list of float
+        Part of what they asked for that entries were given for which too little was free.
     closed : dict of str to list of float
         What each was in money at its end, by field of a trade.
     given : Grant or None
@@ -49,6 +51,7 @@ class Booked:
 
     def __init__(self) -> None:
         self.quantities: list[float] = []
+        self.cut: list[float] = []
         self.closed: dict[str, list[float]] = {name: [] for name in TRADE_MONEY}
         self.given: Grant | None = None
         self.earned = 0.0
@@ -57,6 +60,8 @@ class Booked:
         """Note what a position was given."""
         self.given = given
         self.quantities.append(given.quantity)
+        if given.is_cut:
+            self.cut.append(given.share)
 
     def leave(self, money: PositionMoney) -> None:
         """Note what a position was at its end."""

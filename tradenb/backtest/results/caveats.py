@@ -36,6 +36,7 @@ def caveats(
     troubled: Sequence[Event],
     coverage: Coverages,
     opened: Sequence[Signal] = (),
+    cut: Sequence[float] = (),
     reached: int = 0,
 ) -> list[str]:
     """Return the sentences, the most important first."""
@@ -59,10 +60,9 @@ def caveats(
             "history before it"
         )
     if reached:
-        entries = "1 entry was" if reached == 1 else f"{reached:,} entries were"
         found.append(
-            f"{entries} already reached and opened at the market price; for a breakout use "
-            "breakout="
+            f"{_entries(reached)} already reached and opened at the market price; for a breakout "
+            "use breakout="
         )
     found += _small_trails(opened)
     sized = 0 if session.accounts else sum(trade.size is not None for trade in trades)
@@ -70,6 +70,11 @@ def caveats(
         found.append(
             f"size= of {plural(sized, 'trade')} changes no figure without account=tn.Account(...): "
             "each is a percent of what its position cost"
+        )
+    if cut:
+        found.append(
+            f"{_entries(len(cut))} cut to the money that was free, to {min(cut):.1%} of their size "
+            "at the least; they count like the others in win rate, averages and profit factor"
         )
     candles = {each.state.symbol: each.candles for each in session.instances}
     found += [*gap_notes(candles, trades), *coarse_note(candles, trades)]
@@ -213,6 +218,10 @@ def _invalid_candidates(events: Sequence[Event]) -> list[str]:
     count = plural(len(notes), "candidate")
     refused = "was rejected by" if len(notes) == 1 else "were rejected, the first by"
     return [f"{count} broke the rules and {refused} {notes[0]}"]
+
+
+def _entries(count: int) -> str:
+    return "1 entry was" if count == 1 else f"{count:,} entries were"
 
 
 def _small_trails(opened: Sequence[Signal]) -> list[str]:

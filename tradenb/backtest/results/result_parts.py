@@ -178,6 +178,9 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
         asks_lost=found.asks_lost,
         troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
         coverage=found.coverage,
+        cut=[share for book in session.accounts for share in book.cut]
+        if found.fast is None
+        else found.fast.cut,
         opened=[event.signal for event in opened if isinstance(event.signal, Signal)],
         reached=len([1 for event in opened if event.note and was_reached(event)]),
     )

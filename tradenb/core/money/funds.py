@@ -55,8 +55,9 @@ def grant(
     wanted, fixed = _wanted(account, signal, funds.equity, paid, first)
     if account.max_percent is not None and first is None:
         wanted = min(wanted, funds.equity * account.max_percent / 100)
-    if not fixed:
-        wanted = min(wanted, funds.free / (1 / account.leverage + fee))
+    share = 1.0
+    if not fixed and (most := funds.free / (1 / account.leverage + fee)) < wanted:
+        wanted, share = most, most / wanted
     if wanted <= 0:
         return _refused("funds", f"{wanted:.8g} is left for an entry; free are {funds.free:.8g}")
     stake, quantity = wanted, wanted / paid
@@ -69,7 +70,7 @@ def grant(
     if stake < account.min_quote:
         return _refused("funds", f"{stake:.8g} is below min_quote {account.min_quote:g}")
     if market is None:
-        return Grant(stake, quantity)
+        return Grant(stake, quantity, share)
     least = market.min_size or 0.0
     if quantity == 0 or quantity < least:
         bounds = f"at least {least:g}" if least else f"in steps of {market.size_step:g}"
@@ -78,7 +79,7 @@ def grant(
     if stake < (market.min_value or 0.0):
         words = f"a value of {stake:.8g} is too small; the market takes {market.min_value:g}"
         return _refused("min_value", words)
-    return Grant(stake, quantity)
+    return Grant(stake, quantity, share)
 
 
 def _wanted(

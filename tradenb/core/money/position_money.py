@@ -13,10 +13,22 @@ from tradenb.core.signal import Position, Trade
 
 
 class Grant(NamedTuple):
-    """What an entry is given: its cost in money and its pieces."""
+    """What an entry is given: its cost in money and its pieces.
+
+    Attributes
+    ----------
+    share : float
+        Part of what the account's terms ask for; below 1 where less was free.
+    """
 
     stake: float
     quantity: float
+    share: float = 1.0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is smaller than asked for by more than a costs' breadth, 3 %."""
+        return self.share < 0.97
 
 
 class PositionMoney(NamedTuple):
@@ -77,7 +89,7 @@ class Booked(NamedTuple):
 
 def entered(money: PositionMoney | None, grant: Grant, fee_percent: float) -> Booked:
     """Enter a position, or add to one."""
-    stake, quantity = grant
+    stake, quantity, _ = grant
     fee = stake * fee_percent / 100
     if money is None:
         made = PositionMoney(stake, stake, quantity, quantity, stake, -fee, fee)

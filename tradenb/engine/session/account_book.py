@@ -68,6 +68,7 @@ class AccountBook:
         self._peers: tuple[Peer, ...] = ()
         self._unknown = ""
         self.paid: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        self.cut: list[float] = []  # of entries for which too little was free
         self.look()
 
     def look(self) -> None:
@@ -178,7 +179,7 @@ class AccountBook:
             return None
         slip, fee = costs(rules, limit=need.activation and not signal.breakout)
         money = _money(holder.state) if signal.add is not None else None
-        return grant(
+        given = grant(
             account,
             signal,
             self.funds(need.at),
@@ -187,6 +188,9 @@ class AccountBook:
             market=holder.state.market,
             first=None if money is None else money.first,
         )
+        if isinstance(given, Grant) and given.is_cut:
+            self.cut.append(given.share)
+        return given
 
     def _fills(self, holder: Holder, need: NeedClearance) -> bool:
         if need.activation or need.signal.add is not None:

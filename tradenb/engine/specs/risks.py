@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from tradenb.call_errors import explained
 from tradenb.core import risk
@@ -78,7 +78,7 @@ def max_open(count: int, *, name: str | None = None) -> RiskSpec:
 
 @explained("tn.risks.cooldown")
 def cooldown(
-    minutes: float, after: ExitReason | None = None, *, name: str | None = None
+    minutes: float, after: ExitReason | Literal["loss"] | None = None, *, name: str | None = None
 ) -> RiskSpec:
     """Wait some minutes after a trade closed.
 
@@ -86,8 +86,10 @@ def cooldown(
     ----------
     minutes : float
         Above 0.
-    after : {"take_profit", "stop_loss", "time_expired", "flattened", "abandoned"}, optional
-        Only after trades closed for this reason; default any.
+    after : str, optional
+        "loss": only after trades that lost, whatever closed them. Or a reason, such as
+        "stop_loss", "trailing_stop" or "time_expired" (the column `exit_reason` of trades). Default
+        after any.
     name : str, optional
         Name of the book; default made from the terms.
 

@@ -209,7 +209,8 @@ class ExchangeServer:
         Parameters
         ----------
         kind : str
-            See `VenueFault`.
+            Such as "drop" (the request is lost), "accept" (the answer is lost) or "manual_sale"; a
+            wrong one is answered with all of them.
         **more
             Its fields: answer, method, path, role, times, seconds, share.
 
