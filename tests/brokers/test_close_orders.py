@@ -10,7 +10,7 @@ from tests.brokers.accounts import D
 from tests.brokers.loopback import account, on, order
 from tests.laws.mutants import rewritten
 from tradenb.brokers.closing import close_orders as module
-from tradenb.brokers.closing.close_orders import Closed, close_orders
+from tradenb.brokers.closing.close_orders import Closed, close_orders, what_to_close
 from tradenb.core.orders.answers import Shown
 from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.timeframe import DAY
@@ -123,17 +123,77 @@ def test_without_orders_and_trades_nothing_is_sold():
         assert pieces(server) == 10 + held
 
 
-def test_what_the_owner_sold_meanwhile_is_said_and_no_more_than_is_free_is_sold():
-    def sell(server):
-        server.venue.venue.trade_by_hand("BTCUSDT", "SELL", D(1), at=server.now())
+async def enter_alone(port, now):
+    return await enter(port, now, guarded=False)
 
+
+def test_no_more_than_is_free_is_sold():
     with account(balances={"USDT": 10_000}) as (server, clock):
-        found, held = closed(
-            server, clock, before=lambda port, now: enter(port, now, guarded=False), then=sell
-        )
+        found, held = closed(server, clock, before=enter_alone, then=foreign)
         assert (found.sold, found.held) == (D("0.99"), held - D("0.99"))
         assert "pieces are ours and" in found.problems[0]
-        assert pieces(server) == held - 1 - D("0.99")
+        assert rests(server) == ["mine"]
+
+
+def trades(*made):
+    """The owner buys and sells at the exchange, with moments in between."""
+
+    def act(server):
+        for side, pieces in made:
+            server.clock.at += 1_000
+            server.venue.venue.trade_by_hand("BTCUSDT", side, D(pieces), at=server.now())
+
+    return act
+
+
+def test_a_part_that_was_sold_by_hand_is_not_sold_again_of_what_was_bought_by_hand():
+    with account(balances={"USDT": 10_000}) as (server, clock):
+        sell_and_buy = trades(("SELL", 1), ("BUY", 3))
+        found, held = closed(server, clock, before=enter_alone, then=sell_and_buy)
+        assert (found.sold, found.held) == (D("0.99"), held - 1 - D("0.99"))
+        (words,) = found.problems
+        assert words.startswith("1 pieces were sold by hand after our orders had bought")
+        assert "cannot be told apart" in words
+        assert D("2.9") < pieces(server) < 3 + held - 1 - D("0.99")
+
+
+def test_sales_by_hand_before_our_purchases_and_beyond_them_take_nothing_that_came_later():
+    with account() as (server, clock):
+
+        async def sold_and_entered(port, now):
+            trades(("SELL", 1))(server)
+            return await enter_alone(port, now)
+
+        async def entered_again(port, now):
+            bought = await port.submit(order(client_id("run", "s2", "entry", 1), now=now))
+            assert isinstance(bought, Shown)
+
+        found, held = closed(server, clock, before=sold_and_entered, then=trades(("SELL", 5)))
+        assert (found.sold, found.held) == (0, 0)
+        assert found.problems[0].startswith("1.998 pieces were sold by hand")
+        clock.at += 1_000
+        found, _ = closed(server, clock, before=entered_again)
+        assert (found.sold, found.held) == (SOLD, held - SOLD)
+
+
+def test_what_would_be_done_is_shown_first_and_no_more_is_done():
+    with account() as (server, clock):
+
+        async def life(port):
+            await enter(port, clock.now())
+            since = clock.now() - DAY
+            found = await what_to_close(port, "BTC", since=since)
+            rested = rests(server)
+            small = await close_orders(port, "BTC", since=since, most=D("0.5"), wait=clock.wait)
+            return found, rested, small
+
+        found, rested, small = on(server, clock, life)
+        assert len(rested) == len(found.resting) == 2
+        assert (found.pieces, found.bought, found.sold) == (SOLD, D("1.998"), 0)
+        assert (found.by_hand, found.price, found.is_nothing) == (0, 100, False)
+        assert found.free + found.locked == 10 + found.bought
+        assert small.sold == D("0.5")
+        assert "more than were shown" in small.problems[0]
 
 
 def test_a_balance_that_cannot_be_read_sells_nothing():
@@ -173,7 +233,7 @@ MUTANTS = [
     ("min(held, free)", "free", test_our_orders_are_cancelled_and_what_they_bought_is_sold),
     (
         "min(held, free)", "held",
-        test_what_the_owner_sold_meanwhile_is_said_and_no_more_than_is_free_is_sold,
+        test_no_more_than_is_free_is_sold,
     ),
 ]  # fmt: skip
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import sys
 from argparse import Namespace
 
 import pytest
@@ -170,11 +172,48 @@ def test_by_tag_an_account_is_closed_without_a_home(capsys):
             return await port.submit(order(client_id("run", "s1", "entry", 1), now=server.now()))
 
         on(server, server.clock, enter)
-        assert by_tag("--url", server.url) == 0
+        assert by_tag("--url", server.url) == 2
+        shown, refused = capsys.readouterr()
+        assert "sell 1.99 BTC at market, about 19" in shown
+        assert "bought 1.998 and sold 0 within 1 d; 0 that were sold by hand" in shown
+        assert "nothing was cancelled or sold" in refused
+        assert "add --yes" in refused
+        assert by_tag("--url", server.url, "--yes") == 0
         words = "1.99 sold, 0.008 left of BTCUSDT, by orders of 1 d\n"
-        assert capsys.readouterr().out == words
+        assert capsys.readouterr().out.endswith(words)
+        assert by_tag("--url", server.url) == 0  # nothing is left to ask for
         assert by_tag("--url", server.url, "--symbol", "NOSUCH") == 1
         assert "gave no account for NOSUCH" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        ("BTCUSDT\n", 0, "1.99 sold, 0.008 left"),
+        ("yes\n", 1, "nothing was cancelled or sold on BTCUSDT"),
+    ],
+)
+def test_by_tag_a_person_types_the_symbol_before_anything_is_sold(monkeypatch, typed, code, words):
+    loopback_keys()
+    with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
+
+        async def enter(port):
+            return await port.submit(order(client_id("run", "s1", "entry", 1), now=server.now()))
+
+        on(server, server.clock, enter)
+        shown = Terminal()
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        monkeypatch.setattr(sys, "stdout", shown)
+        assert by_tag("--url", server.url) == code
+        said = shown.getvalue()
+        assert (
+            said.index("sell 1.99 BTC") < said.index("Type BTCUSDT to do this") < said.index(words)
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from tradenb.brokers.closing.close_orders import Closed, Wait, close_orders
 from tradenb.core.orders.answers import Answer, Overview, Refused, Shown, Unclear
+from tradenb.core.orders.client_ids import PROBE_TAG
 from tradenb.core.orders.order_records import ZERO, Order, OrderType, Side
 from tradenb.core.orders.venue import stepped
 from tradenb.core.timeframe import MINUTE
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.spot_account import read_account
 
-TAG: Final = "746e63"
-"""Not the tag of runs: they would take the orders of probes for those of a lost home."""
 NEAR: Final = Decimal("0.05")
 """Stop and target of a probe are so far from the price, as a share of it."""
 FAR: Final = Decimal("0.98")
@@ -67,7 +66,7 @@ class ProbeAccount:
     def id(self, name: str) -> str:
         """Return the client id of a probe's order, which is cleaned up in the end."""
         key = f"{self._began} {name}".encode()
-        found = TAG + blake2b(key, digest_size=13).hexdigest()
+        found = PROBE_TAG + blake2b(key, digest_size=13).hexdigest()
         self._ids.add(found)
         return found
 

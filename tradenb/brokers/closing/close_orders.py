@@ -1,7 +1,8 @@
 """Closing what orders of ours left at an exchange, where no document tells of them any more.
 
 What is cancelled and sold follows from the exchange alone: orders that carry our tag, and the
-trades of these orders. The coins that somebody else bought are never sold.
+trades of these orders. The coins that somebody else bought are never sold. Nobody can tell whether
+a sale by hand was of our pieces or of coins that were bought by hand: it counts as ours.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from tradenb.core.orders.answers import NotSent, OrderSnapshot, Overview, Refused, Shown
-from tradenb.core.orders.client_ids import client_id, is_ours
+from tradenb.core.orders.client_ids import client_id, is_ours, is_tagged
 from tradenb.core.orders.order_records import ZERO, Fill, Order
 from tradenb.core.orders.outcomes import proof_at
 from tradenb.core.signal import Time
@@ -24,6 +25,43 @@ LOOKS: Final = 5
 SALES: Final = 3
 _LOOK_S: Final = 1.0
 Wait = Callable[[float], Awaitable[object]]
+
+
+class Closing(NamedTuple):
+    """What is to be cancelled and sold, and how that is known.
+
+    Attributes
+    ----------
+    resting : tuple of OrderSnapshot
+        Our orders that rest.
+    bought, sold : Decimal
+        Pieces that our orders bought, less fees taken in pieces, and sold.
+    by_hand : Decimal
+        Of these, pieces that orders without a tag may have sold since.
+    free, locked : Decimal
+        Pieces of the account.
+    pieces : Decimal
+        Pieces to sell, on the step; 0 if they are too few for an order.
+    price : Decimal
+        Of the last trade of the account on the symbol; 0 without one.
+    problems : tuple of str
+        What could not be looked at.
+    """
+
+    resting: tuple[OrderSnapshot, ...] = ()
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    by_hand: Decimal = ZERO
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+    pieces: Decimal = ZERO
+    price: Decimal = ZERO
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to cancel and nothing to sell."""
+        return not self.resting and self.pieces == 0
 
 
 class Closed(NamedTuple):
@@ -59,10 +97,13 @@ async def close_orders(
     *,
     since: Time,
     mine: Callable[[str], bool] = is_ours,
+    most: Decimal | None = None,
     new_id: Callable[[Time, int], str] | None = None,
     wait: Wait = asyncio.sleep,
 ) -> Closed:
-    """Cancel all orders of ours on a symbol, and sell exactly what their trades add up to.
+    """Cancel all orders of ours on a symbol, and sell what their trades add up to.
+
+    Pieces that somebody sold by hand after our purchases count as ours: less is sold.
 
     Parameters
     ----------
@@ -74,6 +115,8 @@ async def close_orders(
         Orders and trades from then on count, ms UTC; a port may not look so far back.
     mine : callable
         Tells by a client id whether an order is ours.
+    most : Decimal, optional
+        More pieces are not sold: those that a person has seen in `what_to_close`.
     new_id : callable, optional
         Makes the client id of a sale, of a time and a number.
     wait : callable
@@ -88,19 +131,83 @@ async def close_orders(
             return Closed(sold, problems=(words,))
         held, resting = held_of(seen, mine), _resting(seen.orders, mine)
         pieces, why_not = await _sellable(port, base, seen, held, resting)
-        problems = (*_unseen(seen, since), *([why_not] if why_not else []))
+        if most is not None and pieces > most - sold:
+            pieces = port.market.pieces(max(most - sold, ZERO))
+            why_not = f"{held:f} pieces are ours, more than were shown; run it again"
+        sales = _by_hand(seen, mine)
+        said = (why_not, _said_by_hand(sales) if sales else "")
+        problems = (*_unseen(seen, since), *filter(None, said))
         if pieces == 0 or number == SALES:
             return Closed(sold, held, tuple(order.id for order in resting), problems)
         await _sell(port, named(seen.asked_at, number), pieces, wait)
         after = await _settled(port, since, mine, wait)
         if after is not None:
-            sold += max(held - held_of(after, mine), ZERO)
+            sold += max(_net(seen, mine) - _net(after, mine), ZERO)
     raise AssertionError("the last round returns")  # pragma: no cover
 
 
+async def what_to_close(
+    port: OrderPort, base: str, *, since: Time, mine: Callable[[str], bool] = is_ours
+) -> Closing | None:
+    """Return what `close_orders` would do now, and change nothing; None: it could not be read."""
+    seen = await port.overview(since)
+    if not isinstance(seen, Overview):
+        return None
+    resting, changes = _resting(seen.orders, mine), [_change(fill) for fill in _fills(seen, mine)]
+    free, locked = next(
+        ((each.free, each.locked) for each in seen.balances if each.asset == base), (ZERO, ZERO)
+    )
+    price = max(seen.fills, key=lambda fill: fill.at).price if seen.fills else ZERO
+    pieces = port.market.pieces(max(min(held_of(seen, mine), free + locked), ZERO))
+    return Closing(
+        resting=resting,
+        bought=sum((change for change in changes if change > 0), ZERO),
+        sold=-sum((change for change in changes if change < 0), ZERO),
+        by_hand=_by_hand(seen, mine),
+        free=free,
+        locked=locked,
+        pieces=pieces if pieces >= port.market.least(price) else ZERO,
+        price=price,
+        problems=_unseen(seen, since),
+    )
+
+
 def held_of(seen: Overview, mine: Callable[[str], bool]) -> Decimal:
-    """Return the pieces that the trades of our orders add up to; below 0 where we sold too much."""
+    """Return the pieces that are surely ours; below 0 where our orders sold more than they bought.
+
+    That is what the trades of our orders add up to, less what was sold by hand since.
+    """
+    return _net(seen, mine) - _by_hand(seen, mine)
+
+
+def _net(seen: Overview, mine: Callable[[str], bool]) -> Decimal:
     return sum((_change(fill) for fill in _fills(seen, mine)), ZERO)
+
+
+def _by_hand(seen: Overview, mine: Callable[[str], bool]) -> Decimal:
+    """Return the pieces of ours that sales by hand may have been of.
+
+    Each may have taken what our orders held when it was made, and nothing that they bought later.
+    """
+    names = {order.exchange_id: order.id for order in seen.orders}
+    held = gone = ZERO
+    once = {fill.id: fill for fill in seen.fills}.values()
+    for fill in sorted(once, key=lambda fill: (fill.at, fill.side == "sell")):
+        id = names.get(fill.exchange_id, "")
+        if mine(id):
+            held += _change(fill)
+        elif fill.side == "sell" and not is_tagged(id):
+            taken = max(min(held, -_change(fill)), ZERO)
+            held, gone = held - taken, gone + taken
+    return gone
+
+
+def _said_by_hand(pieces: Decimal) -> str:
+    return (
+        f"{pieces.normalize():f} pieces were sold by hand after our orders had bought: they count "
+        "as ours and that many are not sold now, since sales by hand of our positions and of coins "
+        "bought by hand cannot be told apart; look at the exchange"
+    )
 
 
 def _tagged_id(at: Time, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,7 +15,7 @@ from tradenb.errors import UsageError
 from tradenb.store.paths import Key
 
 if TYPE_CHECKING:
-    from tradenb.brokers.closing.close_orders import Closed
+    from tradenb.brokers.closing.close_orders import Closed, Closing
     from tradenb.brokers.unattended.force_close import ClosedRun, HeldRun
     from tradenb.store.filesystem import Filesystem
     from tradenb.store.paths import Home
@@ -59,8 +60,10 @@ def add(commands: Any) -> None:
         "--by-tag",
         metavar="EXCHANGE",
         help="instead: cancel all orders with the tag of tradenb at this exchange, and sell what "
-        "their trades add up to; end the processes before. Needs --symbol, --key and --secret",
+        "their trades add up to; end the processes before. It shows what it would do and asks. "
+        "Needs --symbol, --key and --secret",
     )
+    lost.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
     lost.add_argument(
         "--days", type=int, default=30, help="how far back orders count, 1 to 30 (default)"
     )
@@ -113,9 +116,14 @@ def _by_tag(options: argparse.Namespace) -> int:
 
     if not 1 <= options.days <= MOST_DAYS:
         raise UsageError(f"--days must be from 1 to {MOST_DAYS}, was {options.days}")
-    found = asyncio.run(
-        _closed(options.by_tag, account_options(options), options.symbol, options.days)
-    )
+    found = asyncio.run(_closed(options))
+    if found is None:
+        answer(
+            {"flat": False},
+            f"nothing was cancelled or sold on {options.symbol}",
+            as_json=options.json,
+        )
+        return 1
     sold, left = (f"{each.normalize():f}" for each in (found.sold, found.held))
     words = [
         f"{sold} sold, {left} left of {options.symbol}, by orders of {options.days} d",
@@ -127,13 +135,60 @@ def _by_tag(options: argparse.Namespace) -> int:
     return 0 if found.is_flat else 1
 
 
-async def _closed(exchange: str, given: dict[str, Any], symbol: str, days: int) -> Closed:
+async def _closed(options: argparse.Namespace) -> Closed | None:
+    """Show what would be done, and do it if that is allowed; None: a person does not want it."""
     from tradenb.brokers.checking.account_port import account_port
-    from tradenb.brokers.closing.close_orders import close_orders
+    from tradenb.brokers.closing.close_orders import Closed, close_orders, what_to_close
 
-    async with account_port(exchange, given, symbol) as opened:
+    symbol, days = options.symbol, options.days
+    async with account_port(options.by_tag, account_options(options), symbol) as opened:
         since = opened.port.client.now() - days * DAY + MINUTE  # the port reads 30 days at most
-        return await close_orders(opened.port, opened.market.base, since=since)
+        base = opened.market.base
+        found = await what_to_close(opened.port, base, since=since)
+        if found is None:
+            words = "orders and trades could not be read; is the exchange reachable?"
+            return Closed(problems=(words,))
+        if not found.is_nothing:
+            if not options.json:
+                answer({}, _plan(symbol, base, days, found), as_json=False)
+            if not options.yes and not _is_wanted(symbol):
+                return None
+        return await close_orders(opened.port, base, since=since, most=found.pieces)
+
+
+def _is_wanted(symbol: str) -> bool:
+    """Ask a person; without a terminal nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "nothing was cancelled or sold: a person is asked at a terminal; in a script add --yes"
+        )
+    answer({}, f"Type {symbol} to do this, anything else to leave it:", as_json=False)
+    return sys.stdin.readline().strip().upper() == symbol.upper()
+
+
+def _plan(symbol: str, base: str, days: int, found: Closing) -> str:
+    """Say what would be cancelled and sold, how that is known, and what is free."""
+    pieces, bought, sold, by_hand, free, locked = (
+        f"{each.normalize():f}"
+        for each in (
+            found.pieces, found.bought, found.sold, found.by_hand, found.free, found.locked,
+        )
+    )  # fmt: skip
+    rests = [
+        f"  cancel {order.side} {order.quantity.normalize():f} {base}, order {order.id}"
+        for order in found.resting
+    ]
+    money = f"{found.pieces * found.price:.2f} at {found.price.normalize():f}"
+    sells = f"  sell {pieces} {base} at market, about {money}, the price of its last trade here"
+    known = (
+        f"  orders with the tag of tradenb bought {bought} and sold {sold} within {days} d; "
+        f"{by_hand} that were sold by hand since are subtracted\n"
+        f"  the account has {free} {base} free and {locked} locked in orders\n"
+        "  Sales by hand of positions of tradenb, and purchases by hand, cannot be told apart "
+        "from the exchange alone: compare this with what is yours."
+    )
+    what = sells if found.pieces else "  sell nothing"
+    return "\n".join([f"{symbol}:", *rests, what, known, *(f"  {each}" for each in found.problems)])
 
 
 def _with_orders(disk: Filesystem, home: Home) -> dict[Key, HeldRun]:

@@ -12,6 +12,8 @@ from typing import Final
 from tradenb.core.orders.order_records import LegName, Role
 
 TAG: Final = "746e62"
+PROBE_TAG: Final = "746e63"
+"""Of the orders of a venue check: not the tag of runs, or those of a lost home would take them."""
 _ROLES: Final[dict[Role | LegName, str]] = {
     "entry": "1",
     "protection": "2",
@@ -51,6 +53,11 @@ def leg_ids(run: str, signal_id: str, attempt: int) -> tuple[str, str]:
     """Return the client ids of the stop and the target of a protective list."""
     stop = client_id(run, signal_id, "stop", attempt)
     return stop, client_id(run, signal_id, "target", attempt)
+
+
+def is_tagged(id: str) -> bool:
+    """Tell whether a run or a check of this package made an order, and no person."""
+    return id.startswith((TAG, PROBE_TAG))
 
 
 def is_ours(id: str) -> bool:
