@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import statistics
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -19,7 +22,7 @@ from tradenb.exporting.script_text import is_ours, script_text
 FEWEST = 5
 
 
-pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked", "beside")
+pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked", "beside", "mended")
 
 
 @pytest.fixture
@@ -30,6 +33,14 @@ def beside(inside, monkeypatch):
     monkeypatch.delitem(sys.modules, "whole_module", raising=False)
     yield
     sys.modules.pop("whole_module", None)
+
+
+@pytest.fixture
+def mended(monkeypatch):
+    """Take back what a cell patches or sets: other tests would meet it, in some orders."""
+    monkeypatch.setattr(statistics, "mean", statistics.mean)
+    with mock.patch.dict(os.environ):
+        yield
 
 
 def opened(name):
