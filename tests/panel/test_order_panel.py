@@ -109,6 +109,14 @@ def test_the_picture_without_widgets_says_the_same(home):
     assert "sell 4.995 stop 99.00, target 102.00" in page
 
 
+def test_beside_an_account_the_equity_of_the_chart_says_what_it_is(home, rehearse, dashboards):
+    assert model(home).chart()["equity"]["title"] == "Equity if each trade had all of it, %"
+    run = rehearse()
+    assert run.wait(60)
+    plain = dashboards(run.home).model
+    assert plain.chart()["equity"]["title"] == "Equity, %"
+
+
 @pytest.mark.no_cover
 def test_runs_without_a_broker_have_none_of_it(rehearse, dashboards):
     run = rehearse()

@@ -331,6 +331,7 @@ def test_equity_drawdown_and_benchmark_share_their_times(start):
     found = [column(equity[name]) for name in ("gains", "falls", "holds")]
     assert found == [[0.0, 1.5], [0.0, 0.25], [0.0, -2.0]]
     assert not equity["stepped"]
+    assert equity["title"] == "Equity, %"
 
 
 def test_a_curve_of_closes_stands_still_to_the_end_of_the_run(start, make_trades, drawn):

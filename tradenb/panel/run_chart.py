@@ -26,13 +26,15 @@ def run_chart(run: WatchedRun) -> dict[str, Any] | None:
     if equity is None:
         return None
     points, start, end = equity
+    whole = run.status.money is not None
     shown = shown_candles(run)
     if shown is None:
-        return chart_data([], points, start=start, end=end)
+        return chart_data([], points, start=start, end=end, compounded=whole)
     trades, lines = list(run.replica.trades), position_lines(run, shown)
     drawn = Drawn(run.status.symbol, shown, trades, lines, indicator_lines(run, shown))
     first = min(start, shown.start)
-    return chart_data([drawn], points, start=first, end=end, since=shown.start)
+    since = shown.start
+    return chart_data([drawn], points, start=first, end=end, since=since, compounded=whole)
 
 
 def shown_candles(run: WatchedRun) -> Candles | None:

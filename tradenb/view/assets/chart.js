@@ -169,7 +169,7 @@ class Chart {
         .forEach((where, place) => panes.push({ axis: `y${5 + place}`, where, title: where, height: 84 }));
     }
     if (this.equity) {
-      panes.push({ axis: "y3", title: "Equity, %",
+      panes.push({ axis: "y3", title: this.equity.title,
         height: symbol?.levels ? 104 : 200 });
       panes.push({ axis: "y4", title: "Drawdown, %", height: symbol?.levels ? 64 : 84 });
     }

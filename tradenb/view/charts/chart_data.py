@@ -77,6 +77,7 @@ def chart_data(
     since: int | None = None,
     chosen: int = 0,
     rows: int = ROWS,
+    compounded: bool = False,
 ) -> dict[str, Any]:
     """Return what a chart shows.
 
@@ -92,6 +93,9 @@ def chart_data(
         Place of the symbol that is shown at first.
     rows : int
         How many candles all symbols may have together.
+    compounded : bool, default False
+        Say that every position counts as if it had the whole equity, beside an account of which it
+        had a part.
     """
     texts = Texts()
     share = max(rows // max(len(drawn), 1), FEWEST_ROWS)
@@ -103,7 +107,7 @@ def chart_data(
         "since": start if since is None else since,
         "chosen": chosen,
         "symbols": symbols,
-        "equity": None if points is None else _equity(points, end),
+        "equity": None if points is None else _equity(points, end, compounded=compounded),
         "texts": list(texts.places),
     }
 
@@ -176,7 +180,7 @@ def _as_of(line: IndicatorLine, level: Level) -> Packed:
     return packed_floats(known_at(line, level.closes_at), digits=_INDICATOR_DIGITS)
 
 
-def _equity(points: CurvePoints, end: int) -> dict[str, Any]:
+def _equity(points: CurvePoints, end: int, *, compounded: bool) -> dict[str, Any]:
     few = points if len(points.at) <= POINTS else fewer(points, POINTS)
     at, columns = list(few.at), [few.gains, few.falls, few.holds]
     if few.stepped and end > at[-1]:
@@ -188,4 +192,5 @@ def _equity(points: CurvePoints, end: int) -> dict[str, Any]:
         "falls": packed_floats(falls, digits=6),
         "holds": packed_floats(holds[0], digits=_PERCENT_DIGITS) if holds else None,
         "stepped": few.stepped,
+        "title": "Equity if each trade had all of it, %" if compounded else "Equity, %",
     }
