@@ -83,13 +83,61 @@ def test_a_call_without_a_code_arms_nothing_and_says_what_would_be_possible(home
         f"{ACCOUNT} (play money): dip and trend may buy BTCUSDT and ETHUSDT until 2026-01-05 20:00 "
         "UTC\n  for at most 100 an order, 3 positions at a time, 300.5 in all (quote currency)\n"
         "  at most 60 orders an hour\n"
-        "  once 20 are lost in a UTC day, entries end until you arm again\n"
+        "  once 20 are lost in a UTC day, entries end; on that day only a higher max_daily_loss "
+        "arms again\n"
         "  Prices may jump over stops: at worst all 300.5 are lost. Stops and exits are sent "
         "whatever is armed.\n"
         "  Key, balance, market and clock were not looked at: the keys are not at hand here.\n"
         f'Nothing is armed yet. To allow this, make the same call with code="{told.code}" within '
         "10 minutes; the code is good once."
     )
+
+
+def lose(home, *amounts, at=NOW - 60_000, account=ACCOUNT):
+    for key, lost in zip((DIP, TREND), amounts, strict=False):
+        share = RunShare(at, day_result=-Decimal(lost))
+        write_share(DISK, home, account, key, share, durable=False)
+
+
+def test_the_loss_of_the_day_goes_on_counting_and_is_said(home, clock):
+    account = "sandbox:binance:1a2b3c4d"
+    document(home, Key("mine", "BTCUSDT"), account)
+    code = tn.arm(account, **LIMITS).code
+    lose(home, "14.5", "9.496", account=account)
+    words = (
+        f"{account} cannot be armed: 23.996 were lost today, and with max_daily_loss=20 it is "
+        "disarmed at once; say max_daily_loss above 23.996, or wait until 00:00 UTC"
+    )
+    for more in ({}, {"code": code}):
+        with pytest.raises(tn.UsageError) as refused:
+            tn.arm(account, **LIMITS, **more)
+        assert words in str(refused.value)
+    assert read_arm(DISK, home, account).arm is None
+    higher = LIMITS | {"max_daily_loss": 24}
+    told = tn.arm(account, **higher)
+    assert "\n  23.996 of max_daily_loss 24 were lost today\n" in told.words
+    told = tn.arm(account, **higher, code=told.code)
+    assert told.words.endswith(
+        "; 23.996 of max_daily_loss 24 were lost today. End it with tn.disarm or `tradenb disarm`."
+    )
+    clock.now += 12 * 3_600_000
+    assert "were lost today" not in tn.arm(account, **LIMITS).words
+
+
+def test_a_loss_at_the_limit_arms_nothing_and_a_gain_is_no_loss(home):
+    lose(home, 30, -10)
+    with pytest.raises(tn.UsageError, match="20 were lost today"):
+        tn.arm("BTCUSDT:dip", **LIMITS)
+    lose(home, 30, -40)
+    assert "lost today" not in tn.arm("BTCUSDT:dip", **LIMITS).words
+
+
+def test_of_an_exchange_on_loopback_the_day_is_its_own(home):
+    loopback = "sandbox:loopback:1a2b3c4d"
+    document(home, Key("mine", "BTCUSDT"), loopback)
+    lose(home, 21, at=to_ms("2024-01-02 12:00"), account=loopback)
+    with pytest.raises(tn.UsageError, match="21 were lost today"):
+        tn.arm(loopback, **LIMITS)
 
 
 def test_one_position_is_one(home):

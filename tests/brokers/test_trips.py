@@ -78,9 +78,9 @@ def test_each_line_that_is_wrong_is_caught(name):
 
 def test_all_reasons_are_named_what_reconciliation_found_first():
     found = trips(ARM, Findings(day_result=D(-30), refusals=4, stops=("a copy",)), NOW)
-    assert found == (
-        "a copy", "30 lost today, max_daily_loss is 20", "4 orders were refused in a row",
-    )  # fmt: skip
+    cure = "the loss counts until 00:00 UTC: until then arm with a higher max_daily_loss"
+    lost = f"30 lost today, max_daily_loss is 20 ({cure})"
+    assert found == ("a copy", lost, "4 orders were refused in a row")
 
 
 def test_a_position_is_unprotected_since_its_stop_was_missing():

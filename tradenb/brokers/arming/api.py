@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tradenb.brokers.arming.account_share import every_share
+from tradenb.brokers.arming.account_share import every_share, summed
 from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
 from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target
 from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms, too_dear
@@ -26,6 +26,7 @@ from tradenb.errors import StateError, UsageError, shown
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import name_of, refuse_foreign
+from tradenb.store.paths import Home
 
 LOCK_S: Final = 10.0
 NOT_LOOKED_AT: Final = (
@@ -93,7 +94,8 @@ def arm(
     max_open : int
         Most positions at a time.
     max_daily_loss : float
-        After such a loss in a UTC day, realised and open, the account is disarmed.
+        After such a loss in a UTC day, realised and open, the account is disarmed. The loss counts
+        until 00:00 UTC: on the same day it is armed again with a higher limit alone.
     until : str, datetime or Timestamp, default "8h"
         A span such as "8h" or "2d", or a moment; 7 days from now at most.
     orders_an_hour : int, default 60
@@ -113,9 +115,10 @@ def arm(
     Raises
     ------
     UsageError
-        When a limit is not valid, no run has the account, it is a paper run, the exchange of a live
-        account was not checked, or something is wrong there: rights of the key, balance, market,
-        clock. These are looked at where the keys of the account are known and can be read.
+        When a limit is not valid, max_daily_loss was lost today already, no run has the account, it
+        is a paper run, the exchange of a live account was not checked, or something is wrong there:
+        rights of the key, balance, market, clock. These are looked at where the keys of the account
+        are known and can be read.
     ExchangeError
         When the exchange does not answer.
     StateError
@@ -243,7 +246,17 @@ def armed(
     home, account = target.home, target.account
     refuse_foreign(home)
     unsure = (*unsure,)
-    would = "\n  ".join((terms.words(now), *unsure))
+    lost = _lost_today(disk, home, account, now)
+    if lost >= terms.max_daily_loss:
+        raise UsageError(
+            f"{account} cannot be armed: {lost:f} were lost today, and with max_daily_loss="
+            f"{terms.max_daily_loss:f} it is disarmed at once; say max_daily_loss above {lost:f}, "
+            "or wait until 00:00 UTC"
+        )
+    so_far = (
+        f"{lost:f} of max_daily_loss {terms.max_daily_loss:f} were lost today" if lost > 0 else ""
+    )
+    would = "\n  ".join(filter(None, (terms.words(now), so_far, *unsure)))
     if code is None:
         shown_code = show_code(disk, home, account, terms.text, now)
         words = (
@@ -264,8 +277,21 @@ def armed(
         lock.release()
     blind = any(each.startswith(NOT_LOOKED_AT) for each in unsure)
     but = ", without a look at key, balance, market and clock" if blind else ""
+    but += f"; {so_far}" if so_far else ""
     words = f"{would}\nArmed at {iso(now)} UTC{but}. End it with tn.disarm or `tradenb disarm`."
     return ArmAnswer(armed=True, account=account, words=words)
+
+
+def _lost_today(disk: DiskFilesystem, home: Home, account: str, now: int) -> Decimal:
+    """Return what the runs of an account lost since midnight UTC, realised and open.
+
+    A share that cannot be read counts as none; entries wait for it. The clock of an exchange on
+    loopback may be another one.
+    """
+    shares = [each for name, _, each in every_share(disk, home) if each and name == account]
+    if account.split(":")[1:2] == ["loopback"]:
+        now = max((each.at for each in shares), default=now)
+    return max(-summed(shares, now).day_result, ZERO).normalize()
 
 
 def _preflight(disk: DiskFilesystem, target: ArmTarget, broker: Broker | None) -> tuple[str, ...]:

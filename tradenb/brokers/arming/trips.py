@@ -64,7 +64,8 @@ def trips(arm: Arm, findings: Findings, now: Time) -> tuple[str, ...]:
     found = [*findings.stops]
     if -findings.day_result >= arm.max_daily_loss:
         found.append(
-            f"{-findings.day_result:f} lost today, max_daily_loss is {arm.max_daily_loss:f}"
+            f"{-findings.day_result:f} lost today, max_daily_loss is {arm.max_daily_loss:f} (the "
+            "loss counts until 00:00 UTC: until then arm with a higher max_daily_loss)"
         )
     if findings.refusals >= REFUSALS:
         found.append(f"{findings.refusals} orders were refused in a row")
