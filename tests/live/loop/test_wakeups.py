@@ -11,7 +11,6 @@ import pytest
 
 from tests.live.fakes import once
 from tests.sources import candles, flat, minute
-from tradenb.engine.call import StrategyTimeout
 from tradenb.engine.specs import risks
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.loop import worker_threads
@@ -295,12 +294,15 @@ def test_fault_93_calls_that_hang_hold_up_others_for_a_moment_only(many):
     assert asyncio.run(made()) == [*range(MOST_AT_ONCE + 8)]
 
 
-def test_fault_93_a_call_that_was_left_behind_holds_up_nobody(monkeypatch, many):
+def test_fault_93_functions_of_users_and_requests_wait_for_no_turn(monkeypatch, many):
     monkeypatch.setattr(worker_threads, "TURN_S", 3_600.0)
 
-    async def made() -> int:
-        late = await many.call(MOST_AT_ONCE, seconds=0.01)
-        assert {type(each) for each in late} == {StrategyTimeout}
-        return await many.workers.call(max, 3, 4, seconds=None)
+    async def made() -> list[object]:
+        calls = asyncio.ensure_future(many.call(MOST_AT_ONCE + 8, seconds=60.0))
+        for _ in range(MOST_AT_ONCE + 8):
+            await asyncio.to_thread(many.started.acquire)
+        assert await many.workers.call(max, 3, 4, seconds=None) == 4
+        many.go.set()
+        return await calls
 
-    assert asyncio.run(made()) == 4
+    assert asyncio.run(made()) == [*range(MOST_AT_ONCE + 8)]

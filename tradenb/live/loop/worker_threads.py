@@ -31,8 +31,9 @@ LARGEST_SHARE: Final = 0.9  # what is left is for the commit and for the subscri
 class ThreadWorkers:
     """Calls functions on daemon threads.
 
-    So many at one time that they are not in each other's way. A call that has waited its time for
-    others begins beside them: some that hang hold up nobody for long.
+    Those without a deadline, which are ours and the disk's, are so many at one time that they are
+    not in each other's way. One that has waited its time for others begins beside them: some that
+    hang hold up nobody for long.
     """
 
     def __init__(self) -> None:
@@ -53,17 +54,18 @@ class ThreadWorkers:
             task = asyncio.ensure_future(_guarded(function, args))
             return await _within(seconds, task, lambda: not task.done())
         loop, returned = asyncio.get_running_loop(), list[bool]()
-        await self._turn(loop)
+        if seconds is None:
+            await self._turn(loop)
         future: asyncio.Future[Any] = loop.create_future()
-        future.add_done_callback(self._give_turn)
         worker = self._idle.pop() if self._idle else _Worker()
         worker.jobs.put(lambda: self._work(loop, future, worker, returned, lambda: function(*args)))
         if seconds is None:
+            future.add_done_callback(self._give_turn)
             return await future
         return await _within(seconds, future, lambda: not returned)
 
     async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait until fewer calls are under way, but not for long; then this is one of them."""
+        """Wait until fewer calls are under way, but not for long; then count this one."""
         if loop is not self._loop:  # what was under way on one that died does not end here
             self._loop, self._under_way = loop, 0
             self._turns.clear()
@@ -76,7 +78,7 @@ class ThreadWorkers:
         self._under_way += 1
 
     def _give_turn(self, ended: asyncio.Future[Any]) -> None:
-        """Let the next call begin: this one has returned, or was left behind."""
+        """Let the next call begin."""
         if ended.get_loop() is self._loop:
             self._under_way -= 1
         while self._turns:
