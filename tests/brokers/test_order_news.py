@@ -111,6 +111,61 @@ def test_a_permission_for_a_key_that_still_does_not_work_ends_again():
     assert "key" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
 
 
+def test_a_start_does_not_disarm_again_for_what_was_found_before_the_permission():
+    made = world(*[100.0] * 400)
+    made.arm()
+
+    def ends(process):
+        made.wire.faults.append(VenueFault("drop", "revoked", times=None))
+        run = record_of(process.runs[0])
+        run.ledger = run.ledger._replace(check_due=True)
+
+    assert made.live(minute(90), [Action(minute(80), ends)])
+    assert made.checkpoint(made.wanted[0]).ledger.stops
+    made.wire.faults.clear()
+    made.arm()
+    assert made.live(minute(100))
+    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
+    assert kinds == ["armed", "alarm", "disarmed", "armed"]
+    assert not read_arm(made.disk, made.home, ACCOUNT).arm.tripped
+    assert made.checkpoint(made.wanted[0]).ledger.trouble_at is None
+
+
+def test_refusals_before_a_permission_do_not_end_it():
+    made = world(*[100.0] * 400)
+    made.arm()
+
+    def refused(process):
+        run = record_of(process.runs[0])
+        run.ledger = run.ledger._replace(refusals=3, check_due=True)
+
+    def armed(process):
+        made.arm()
+        run = record_of(process.runs[0])
+        run.ledger = run.ledger._replace(check_due=True)
+
+    steps = [(80, refused), (90, armed)]
+    assert made.live(minute(95), [Action(minute(at), act) for at, act in steps])
+    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
+    assert kinds == ["armed", "alarm", "disarmed", "armed"]
+    assert made.live(minute(110), [Action(minute(100), refused)])
+    assert "3 orders were refused" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
+
+
+@pytest.mark.parametrize("after", range(0, 15_000, 3_000))
+def test_a_new_permission_is_taken_within_seconds_without_a_look_at_the_exchange(after):
+    made = world(*[100.0] * 400)
+    made.arm()
+
+    def ends(process):
+        del process
+        trip(made.disk, made.home, ACCOUNT, "21 lost today", made.clock.true_now())
+
+    at = minute(90) + after
+    assert made.live(at + 3_000, [Action(minute(80), ends), Action(at, lambda _: made.arm())])
+    assert [kind for kind, *_ in told(made)][-2:] == ["disarmed", "armed"]
+
+
 def test_an_expiry_is_told_and_a_new_permission_too():
     made = world(*[100.0] * 120)
     made.arm()

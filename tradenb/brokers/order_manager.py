@@ -42,6 +42,8 @@ log = logging.getLogger("tradenb")
 RETRY_MS: Final = 5_000
 """After so long an exchange that gave no market is asked again."""
 LONGEST_WAIT_MS: Final = 15_000
+PERMISSION_MS: Final = 2_000
+"""So often the permission is read while entries wait for a person; the exchange is not asked."""
 JUMP_MS: Final = 1_000
 """The time of the exchange goes back by less when it is measured again."""
 
@@ -170,7 +172,6 @@ class OrderManager:
         self._port: Port | None = None
         self._closing = self._begun = False
         self._news = OrderNews(run, tools.tell)
-        self._trouble: tuple[tuple[str, ...], int] = (), 0
         self._latest = 0
         self._is_saved = False
 
@@ -188,14 +189,16 @@ class OrderManager:
                 try:
                     until = await self._step()
                     self._news.end("failed")
-                    self._news.look(tools.permission(), tools.exchange_now())
+                    permission = tools.permission()
+                    self._news.look(permission, tools.exchange_now())
+                    longest = PERMISSION_MS if permission.since is None else LONGEST_WAIT_MS
                 except Exception as error:  # exits depend on this loop
                     log.exception("%s: an action on its orders failed", self._run.id)
                     self._say("failed", f"an action on its orders failed ({error!r:.200})")
-                    until = tools.exchange_now() + RETRY_MS
+                    until, longest = tools.exchange_now() + RETRY_MS, LONGEST_WAIT_MS
                 self.idle_ms = 0 if until is None else until - tools.exchange_now()
                 if until is not None and not self._closing:
-                    ahead = min(max(until - tools.exchange_now(), 1), LONGEST_WAIT_MS)
+                    ahead = min(max(until - tools.exchange_now(), 1), longest)
                     await tools.clock.wait(self.woken, tools.clock.now() + ahead)
         finally:
             if self._port is not None:
@@ -210,11 +213,14 @@ class OrderManager:
             return tools.exchange_now() + 1_000
         if not await self._is_ready() or self._port is None or run.ledger is None:
             return tools.exchange_now() + RETRY_MS
-        run.ledger = self._accepted(self._timely(run.ledger))
+        known = self._timely(run.ledger)
+        run.ledger = self._accepted(known)
+        if (run.ledger.stops, run.ledger.unexplained) != (known.stops, known.unexplained):
+            return None  # the permission is told before a look may end it again
         # What is over and was told on disk; the next commit takes it along.
         market = self._port.market
         ledger = pruned(run.ledger, run.heard, wanted.signal_id, market)._replace(market=market)
-        run.ledger = ledger = with_unknown_position(ledger, wanted)
+        run.ledger = ledger = self._dated(ledger, with_unknown_position(ledger, wanted))
         situation = self._situation(wanted, ledger, market)
         action = next_action(situation)
         match action:
@@ -246,15 +252,25 @@ class OrderManager:
         went_back = self._latest < before - JUMP_MS
         return rewound(ledger, self._latest) if went_back else ledger
 
+    def _dated(self, before: OrderLedger, after: OrderLedger) -> OrderLedger:
+        return after.with_trouble(before, self._tools.clock.now())
+
     def _accepted(self, ledger: OrderLedger) -> OrderLedger:
-        """Drop what nobody could explain once a person accepts it, or armed after it was seen."""
-        now, trouble = self._tools.exchange_now(), (*ledger.stops, *ledger.unexplained)
+        """Drop what nobody could explain once a person accepts it, or armed after it was found.
+
+        A new permission counts refusals anew.
+        """
+        trouble = (*ledger.stops, *ledger.unexplained)
+        if not trouble and not ledger.refusals:
+            return ledger
+        since = self._tools.permission().since
+        if since is not None and since != ledger.armed_since:
+            ledger = ledger._replace(refusals=0)
         if not trouble:
             return ledger
-        if trouble != self._trouble[0]:
-            self._trouble = trouble, now
-        since = self._tools.permission().since
-        armed = since is not None and since > self._trouble[1]
+        ledger = self._dated(ledger, ledger)
+        found = ledger.trouble_at
+        armed = since is not None and found is not None and since > found
         words = trouble if armed else self._tools.accepted()
         return ledger.with_accepted(words) if words else ledger
 
@@ -330,8 +346,11 @@ class OrderManager:
         if self._port is None:
             return
         market, now = self._port.market, self._tools.exchange_now()
-        await self._commit(lambda ledger: apply(ledger, answer, self._venue, market, now))
-        if self._run.ledger is not None:
+        await self._commit(
+            lambda ledger: self._dated(ledger, apply(ledger, answer, self._venue, market, now))
+        )
+        if self._run.ledger is not None:  # who armed meanwhile has seen what was found before
+            self._run.ledger = self._accepted(self._run.ledger)
             self._tools.note(self._run.ledger, market)
 
     async def _commit(self, change: Callable[[OrderLedger], OrderLedger]) -> bool:

@@ -70,9 +70,14 @@ def trips(arm: Arm, findings: Findings, now: Time) -> tuple[str, ...]:
     if findings.refusals >= REFUSALS:
         found.append(f"{findings.refusals} orders were refused in a row")
     if (unknown := _lately(findings.unknown, now)) >= UNKNOWN:
-        found.append(f"the outcome of {unknown} orders became unknown within an hour")
+        found.append(
+            f"the outcome of {unknown} orders became unknown within an hour, which they count for"
+        )
     if (sent := _lately(findings.sent, now)) > arm.orders_an_hour:
-        found.append(f"{sent} orders in an hour, orders_an_hour is {arm.orders_an_hour}")
+        found.append(
+            f"{sent} orders in an hour, which they count for, orders_an_hour is "
+            f"{arm.orders_an_hour}"
+        )
     if abs(findings.clock_off_ms) * 3 > findings.window_ms:
         found.append(f"the clock is off by {abs(findings.clock_off_ms)} ms")
     since = findings.unprotected_since

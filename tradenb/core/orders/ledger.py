@@ -64,6 +64,8 @@ class OrderLedger(NamedTuple):
         What a person has to accept before there are entries again.
     stops : tuple of str
         What disarms the account.
+    trouble_at : int or None
+        When the newest of these was found, by the clock of this machine.
     accepted : tuple of str
         What a person has accepted of these; it is not said again.
     market : OrderMarket or None
@@ -92,6 +94,7 @@ class OrderLedger(NamedTuple):
     refusals: int = 0
     unexplained: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
+    trouble_at: Time | None = None
     accepted: tuple[str, ...] = ()
     market: OrderMarket | None = None
     balances: tuple[Balance, ...] = ()
@@ -127,12 +130,26 @@ class OrderLedger(NamedTuple):
         """Return the ledger after a person accepted what nobody could explain; it is looked at."""
         known = {*words}
         before = (each for each in self.accepted if each not in known)
+        unexplained = tuple(each for each in self.unexplained if each not in known)
+        stops = tuple(each for each in self.stops if each not in known)
         return self._replace(
-            unexplained=tuple(each for each in self.unexplained if each not in known),
-            stops=tuple(each for each in self.stops if each not in known),
+            unexplained=unexplained,
+            stops=stops,
+            trouble_at=self.trouble_at if unexplained or stops else None,
             accepted=(*before, *sorted(known - {NO_KEY}))[-KEPT:],
             check_due=True,
+            check_failed_at=None,
         )
+
+    def with_trouble(self, before: OrderLedger, now: Time) -> OrderLedger:
+        """Return the ledger with the moment of what has come since `before` for a person to judge.
+
+        `now` is that of this machine's clock, as the permissions of persons are dated by it.
+        """
+        trouble = {*self.unexplained, *self.stops}
+        new = trouble - {*before.unexplained, *before.stops}
+        undated = bool(trouble) and (self.trouble_at is None or self.trouble_at > now)
+        return self._replace(trouble_at=now) if new or undated else self
 
     def with_order(self, order: Order) -> OrderLedger:
         """Return the ledger with an order put in, or in the place of the same one."""
