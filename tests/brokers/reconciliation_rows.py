@@ -211,6 +211,7 @@ def owner_sells_all(case: Case) -> None:
 def closed_outside(case: Case) -> None:
     assert case.told[-1] == ("closed", "closed_outside")
     assert case.events[-1].price == 100.0
+    assert case.events[-1].note is None
     assert case.ledger.unexplained == ()
 
 
@@ -221,6 +222,7 @@ def owner_withdraws(case: Case) -> None:
 
 def closed_and_asked(case: Case) -> None:
     assert case.told[-1] == ("closed", "closed_outside")
+    assert "no trade shows where; counted at 100" in case.events[-1].note
     assert "no trade shows" in case.ledger.unexplained[0]
 
 

@@ -117,6 +117,13 @@ def test_dust_was_never_an_order(side, words):
     assert row == (iso(NOW), "dust", f"0.00000541 {words}", "done", "", "")
 
 
+def test_pieces_that_no_trade_shows_were_not_filled():
+    few, why = D("0.0046"), "counted at what they cost"
+    gone = order("outside", quantity=few, filled=few, value=D(200), state="done", ending="gone")
+    row = order_row(gone._replace(done_at=NOW, why=why))
+    assert row == (iso(NOW), "outside", "0.0046 that no trade shows", "gone", "", why)
+
+
 @pytest.fixture
 def home(tmp_path):
     return Home(tmp_path)

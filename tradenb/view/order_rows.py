@@ -18,6 +18,9 @@ def order_row(order: Order) -> tuple[str, ...]:
         what = "left over (too small to sell)" if order.side == "sell" else "taken over from before"
         words = f"{order.quantity.normalize():f} {what}"
         return (_second(order.done_at), order.role, words, order.state, "", order.why or "")
+    if order.ending == "gone":
+        words = f"{order.quantity.normalize():f} that no trade shows"
+        return (_second(order.done_at), order.role, words, "gone", "", order.why or "")
     attempt = f" {order.attempt}" if order.attempt > 1 else ""
     filled = ""
     if order.filled:

@@ -522,7 +522,17 @@ class TestBalance:
     def test_pieces_that_no_trade_explains_are_booked_at_cost_and_named(self) -> None:
         foreign = fill("t9", "99", "buy", "5")
         after = self.short(self.FOUND, foreign)
-        assert after.orders[1].value == D(150)
+        gone, words = (
+            after.orders[1],
+            "1.5 pieces are gone and no trade shows where; counted at 100 a ",
+        )
+        assert (gone.value, gone.ending) == (D(150), "gone")
+        assert str(gone.why).startswith(words + "piece, which is what they cost")
+        told = heard(after, Tell("reduced", "s1", "closed_outside"))
+        assert told.reports[-1].words == gone.why
+        sold = order("exit", state="done", ending="filled", filled=D("0.5"), value=D(45))
+        last = heard(told.with_order(sold), Tell("exited", "s1", "user")).reports[-1]
+        assert (last.quantity, last.words) == (D("0.5"), "")
         assert after.unexplained == ("1.5 pieces of s1 are gone, and no trade shows where",)
 
     def test_dust_goes_first(self) -> None:

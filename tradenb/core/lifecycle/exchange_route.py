@@ -232,7 +232,7 @@ def _left(
             execution = execution._replace(quantity=0.0, reason="")
         event = event_of(
             state, at, "partial", signal, price=got, exit_reason=reason, pnl_percent=percent,
-            fraction=cost, quantity=pieces,
+            fraction=cost, quantity=pieces, note=report.words or None,
         )  # fmt: skip
         return state._replace(holding=rest, execution=execution), (event,)
     percent = rest.realised / rest.invested
@@ -242,7 +242,7 @@ def _left(
     )  # fmt: skip
     event = event_of(
         state, at, "closed", signal, price=got, exit_reason=reason, pnl_percent=percent,
-        fraction=cost, quantity=sold,
+        fraction=cost, quantity=sold, note=report.words or None,
     )  # fmt: skip
     return idle_after(state, remember(state.trades, with_money(trade, money))), (event,)
 

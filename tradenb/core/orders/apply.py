@@ -216,6 +216,13 @@ def _sale_fees(order: Order, rate: Decimal) -> Decimal:
     return known + (order.filled - order.known) * order.value / order.filled * rate
 
 
+def _gone(sales: Iterable[Order], before: Iterable[ExecutionReport]) -> str:
+    """Return how pieces are counted that nobody sold, as far as no report before has told it."""
+    told = "; ".join(report.words for report in before)
+    found = (order.why for order in sales if order.ending == "gone" and order.why)
+    return "; ".join(words for words in found if words not in told)
+
+
 def _is_guess(order: Order) -> bool:
     """Tell whether nobody showed the trades of all that was sold."""
     return not order.fills if order.role == "outside" else order.known < order.filled
@@ -248,6 +255,7 @@ def _of_sales(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -
         value=value,
         fees=fees,
         reason=tell.reason,
+        words=_gone(sales, before),
         estimated=any(_is_guess(order) for order in sales),
     )
 

@@ -14,9 +14,12 @@ carries along."""
 OrderType = Literal["ioc", "market", "stop", "stop_limit", "list"]
 """`ioc`: limit order that fills at once or not at all. `list`: stop and target as one (OCO)."""
 OrderState = Literal["sending", "unknown", "working", "cancelling", "done"]
-Ending = Literal["filled", "cancelled", "expired", "refused", "would_trigger", "absent", "not_sent"]
+Ending = Literal[
+    "filled", "cancelled", "expired", "refused", "would_trigger", "absent", "not_sent", "gone"
+]
 """How an order that is done ended; each may have filled in part. `would_trigger`: refused, because
-the price is beyond the stop or the target already."""
+the price is beyond the stop or the target already. `gone`, of `outside`: no trade shows where the
+pieces went."""
 LegName = Literal["stop", "target"]
 Side = Literal["buy", "sell"]
 FeeIn = Literal["base", "quote", "other"]
@@ -139,7 +142,7 @@ class Order(NamedTuple):
     reason : str
         Of a part and an exit: why, an exit_reason.
     why : str or None
-        Words of the exchange, if it refused.
+        Words of the exchange, if it refused; of pieces that are gone how they are counted.
     misses : int
         Queries that proved nothing is there: two seconds apart or more, all after `dies_at`.
     missed_at : int or None
@@ -329,7 +332,8 @@ class ExecutionReport(NamedTuple):
         not_entered: unfilled, refused, absent, not_sent, late, limits, flattened. reduced and
         exited: the exit_reason.
     words : str
-        Why the gate sent no entry, or what the exchange said.
+        Why the gate sent no entry, or what the exchange said; of pieces that are gone how they are
+        counted.
     estimated : bool
         The price is a guess: nobody showed the trades.
     """

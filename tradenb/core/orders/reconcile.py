@@ -17,7 +17,7 @@ from typing import Final
 from tradenb.core.orders.answers import NEWEST_TRADES, OpenOrders, OrderSnapshot, Overview
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
-from tradenb.core.orders.order_records import ZERO, DesiredPosition, Fill, Order
+from tradenb.core.orders.order_records import ZERO, DesiredPosition, Ending, Fill, Order
 from tradenb.core.orders.snapshots import (
     AHEAD,
     LEG_NAMES,
@@ -273,28 +273,37 @@ def _against_balance(
 def _sold_outside(
     ledger: OrderLedger, signal: str, lost: Decimal, foreign: list[Fill], now: Time
 ) -> OrderLedger:
-    """Book a sale by somebody else; at their prices if their trades are shown."""
+    """Book a sale by somebody else at the prices of its trades; what no trade shows is gone."""
     entries = ledger.of(signal, "entry")
     since = min((order.sent_at for order in entries), default=now)
     attempt = len(ledger.of(signal, "outside")) + 1
     sales = _part_of(
         [fill for fill in foreign if fill.side == "sell" and fill.at >= since], ledger, lost
     )
-    if sales:
-        value = sum((fill.quantity * fill.price for fill in sales), ZERO)
-    else:
+    ending: Ending = "filled"
+    why, value = None, sum((fill.quantity * fill.price for fill in sales), ZERO)
+    if not sales:
         sold = sum((order.filled for order in entries), ZERO)
         cost = sum((order.value for order in entries), ZERO)
         value = lost * cost / sold if sold else ZERO
+        ending, why = "gone", _counted(lost, value)
         ledger = _unexplained(
             ledger, f"{lost} pieces of {signal} are gone, and no trade shows where"
         )
     outside = Order(
         id=f"outside-{signal}-{attempt}", signal_id=signal, role="outside", attempt=attempt,
         side="sell", type="market", quantity=lost, filled=lost, value=value, state="done",
-        ending="filled", done_at=now, sent_at=now, fills=sales,
+        ending=ending, why=why, done_at=now, sent_at=now, fills=sales,
     )  # fmt: skip
     return ledger.with_order(outside)
+
+
+def _counted(lost: Decimal, value: Decimal) -> str:
+    each = round(value / lost, 8).normalize()
+    return (
+        f"{lost.normalize():f} pieces are gone and no trade shows where; counted at {each:f} a "
+        "piece, which is what they cost: nobody knows what they brought"
+    )
 
 
 def _part_of(sales: list[Fill], ledger: OrderLedger, lost: Decimal) -> tuple[Fill, ...]:
