@@ -50,7 +50,7 @@ def test_the_same_terms_again_are_no_revision():
     [
         (lambda: tn.risks.max_open(0), "max_open must be a whole number of at least 1, was 0"),
         (lambda: tn.risks.cooldown("5"), "cooldown minutes must be a finite number above 0"),
-        (lambda: tn.risks.cooldown(5, after="loss"), "cooldown after must be take_profit, stop_"),
+        (lambda: tn.risks.cooldown(5, after="win"), "cooldown after must be loss, take_profit"),
         (lambda: tn.risks.max_drawdown(None), "max_drawdown percent must be a finite number"),
         (lambda: tn.risks.daily_loss(-3), "daily_loss percent must be a finite number above 0"),
         (lambda: tn.risks.max_open(5, name=""), "'': name must be 1 to 120 printable characters"),
