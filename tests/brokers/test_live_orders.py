@@ -359,3 +359,26 @@ def test_somebody_who_trades_all_the_time_costs_a_full_look_a_minute_and_no_more
     assert 75 <= len(light) <= 85
     ledger = made.checkpoint(made.wanted[0]).ledger
     assert (ledger.unexplained, ledger.stops) == ((), ())
+
+
+def test_a_sale_by_hand_that_was_mostly_the_owners_costs_the_run_its_share_alone():
+    made = world(*[100.0] * 400)
+    made.venue.book.balances.add("BTC", D(98))
+    made.arm(max_daily_loss=D(2))
+
+    def sells_all(process):
+        del process
+        now = made.clock.true_now()
+        for leg in [*made.venue.live_orders(SYMBOL)][:1]:
+            made.venue.cancel_by_hand(leg.order_id, at=now)
+        made.feed.advance(now)
+        pieces = made.venue.total("BTC") // D("0.0001") * D("0.0001")
+        made.venue.trade_by_hand(SYMBOL, "SELL", pieces, at=now)
+
+    assert made.live(minute(100), [Action(minute(80), sells_all)])
+    assert kinds(made)[-1][:2] == ("closed", "closed_outside")
+    (trade,) = made.checkpoint(made.wanted[0]).state.trades
+    whole = sum(trade.fee for trade in made.venue.trades if trade.side == "SELL")
+    assert whole > 2 > -trade.pnl > 0
+    assert trade.pnl == pytest.approx(-0.002 * trade.quantity * 100, rel=0.01)
+    assert "lost today" not in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
