@@ -275,7 +275,9 @@ def test_the_time_of_the_exchange_is_measured_again_before_a_test_order(server):
         await port.close()
         return found, server.count("time") - asked
 
-    assert asyncio.run(life()) == (None, 1)
+    found, measured = asyncio.run(life())
+    assert found is None
+    assert measured >= 1  # the quickest of some answers counts
 
 
 def test_a_position_is_tried_over_http_by_test_orders_alone(server, tmp_path):
