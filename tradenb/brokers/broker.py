@@ -180,10 +180,13 @@ def broker(
             )
         if mode == "sandbox":
             options["sandbox"] = True
-    key = blake2b(read_secrets(options)["apiKey"].encode(), digest_size=4).hexdigest()
-    return Broker(
-        exchange, mode, account, f"{mode}:{'loopback' if local else exchange}:{key}", options
-    )
+    id = f"{mode}:{'loopback' if local else exchange}:{key_digits(options)}"
+    return Broker(exchange, mode, account, id, options)
+
+
+def key_digits(options: Mapping[str, Any]) -> str:
+    """Return eight digits that stand for the key that options of ccxt refer to."""
+    return blake2b(read_secrets(options)["apiKey"].encode(), digest_size=4).hexdigest()
 
 
 def _is_local(urls: Any) -> bool:

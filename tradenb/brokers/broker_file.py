@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from tradenb.brokers.broker import Broker, broker
@@ -17,7 +19,7 @@ from tradenb.errors import StateError
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import Filesystem
-from tradenb.store.paths import Home
+from tradenb.store.paths import Home, decoded
 
 log = logging.getLogger("tradenb")
 
@@ -41,6 +43,9 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
         "size": given.account.model_dump(include=_SIZE, exclude_none=True),
         "options": options,
     }
+    keys = _later_keys(filesystem, path)
+    if keys:
+        known["keys"] = keys
     data = dump({"format": "tradenb-broker", "v": 1, **known}) + b"\n"
     with contextlib.suppress(OSError):
         if filesystem.read(path, limit=_LIMIT) == data:
@@ -52,8 +57,45 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
         log.warning("%s could not be written (%s); tradenb guard needs it", path, words)
 
 
-def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
+def add_key(filesystem: Filesystem, home: Home, account: str, digits: str) -> None:
+    """Note that a later key is one of an account; `digits` are those of `key_digits`.
+
+    Raises
+    ------
+    StateError
+        When the file of the account cannot be read or written.
+    """
+    path = home.broker(account)
+    try:
+        found = parse(filesystem.read(path, limit=_LIMIT))
+        found["keys"] = [*dict.fromkeys((*found.get("keys", ()), digits))]
+        replace_durably(filesystem, path, dump(found) + b"\n")
+    except (OSError, Damaged, TypeError, AttributeError) as error:
+        raise StateError(f"{path} could not be written ({error})") from error
+
+
+def with_known_key(filesystem: Filesystem, home: Home, given: Broker) -> Broker:
+    """Return a broker under the name that its account had before its key was replaced."""
+    folder = home.broker("any").parent
+    if not given.sends_orders or given.connect is not None or not filesystem.exists(folder):
+        return given
+    before, _, digits = given.id.rpartition(":")
+    for name in filesystem.names(folder):
+        account = decoded(name.removesuffix(".json"), "account") or ""
+        if account.startswith(f"{before}:") and digits in _later_keys(filesystem, folder / name):
+            return replace(given, id=account)
+    return given
+
+
+def recorded_broker(
+    filesystem: Filesystem, home: Home, account: str, *, any_key: bool = False
+) -> Broker:
     """Return the broker of an account as its runs left it; of its account the cash alone counts.
+
+    Parameters
+    ----------
+    any_key : bool, default False
+        Take the key that its variables hold now, whichever it is.
 
     Raises
     ------
@@ -78,12 +120,13 @@ def recorded_broker(filesystem: Filesystem, home: Home, account: str) -> Broker:
         ) from error
     options.pop("sandbox", None)  # follows from the mode
     made = broker(exchange, mode=mode, account=money, **options)
-    if made.id != account:
+    known = made.id == account or made.id.rpartition(":")[2] in _later_keys(filesystem, path)
+    if not known and not any_key:
         raise StateError(
             f"{path}: the key at {options.get('apiKey')} is that of {made.id}, not of {account}; "
-            "set the key of that account"
+            "set the key of that account, or if it has a new one: tradenb reconcile NAME --new-key"
         )
-    return made
+    return replace(made, id=account)
 
 
 def recorded_account(filesystem: Filesystem, home: Home, account: str) -> Account | None:
@@ -93,6 +136,15 @@ def recorded_account(filesystem: Filesystem, home: Home, account: str) -> Accoun
         return Account(cash=float(found["cash"]), **found["size"])
     except (OSError, Damaged, LookupError, TypeError, ValueError):
         return None
+
+
+def _later_keys(filesystem: Filesystem, path: Path) -> list[str]:
+    """Return the digits of the keys that an account has had since its first one."""
+    try:
+        found = parse(filesystem.read(path, limit=_LIMIT))["keys"]
+    except (OSError, Damaged, LookupError, TypeError):
+        return []
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _plain(value: Any) -> Any:

@@ -44,6 +44,7 @@ RETRY_MS: Final = 5_000
 LONGEST_WAIT_MS: Final = 15_000
 PERMISSION_MS: Final = 2_000
 """So often the permission is read while entries wait for a person; the exchange is not asked."""
+NO_MARKET: Final = "the exchange shows no market with OCO orders"
 JUMP_MS: Final = 1_000
 """The time of the exchange goes back by less when it is measured again."""
 
@@ -133,6 +134,8 @@ class Tools(NamedTuple):
         Whether the kill switch is on.
     accepted : callable
         Takes the words that a person has accepted.
+    why_closed : callable
+        Why there is no way to the exchange, and whether because it refuses the key.
     """
 
     open_port: Callable[[], Awaitable[Port | None]]
@@ -146,6 +149,7 @@ class Tools(NamedTuple):
     permission: Callable[[], Permission]
     killed: Callable[[], bool]
     accepted: Callable[[], tuple[str, ...]] = tuple
+    why_closed: Callable[[], tuple[str, bool]] = lambda: (NO_MARKET, False)
 
 
 class OrderManager:
@@ -279,9 +283,11 @@ class OrderManager:
         if self._port is None:
             self._port = await self._tools.open_port()
         if self._port is None:
-            self._say("no_market", "the exchange shows no market with OCO orders")
+            words, no_key = self._tools.why_closed()
+            self._news.end("no_market" if no_key else "key_refused")
+            self._say("key_refused" if no_key else "no_market", words)
             return False
-        self._news.end("no_market")
+        self._news.end("no_market", "key_refused")
         if self._run.ledger is None or not self._begun:
             await self._begin()
         return self._run.ledger is not None

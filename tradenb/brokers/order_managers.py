@@ -12,7 +12,7 @@ from tradenb.brokers.broker import Broker
 from tradenb.brokers.checking.preflight_reading import look_before_arming
 from tradenb.brokers.dry_orders import DryOrders, DryTools
 from tradenb.brokers.entry_gate import EntryGate, JudgedRun
-from tradenb.brokers.order_manager import ManagedRun, OrderManager, Tools
+from tradenb.brokers.order_manager import NO_MARKET, ManagedRun, OrderManager, Tools
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.core.events import Kind
 from tradenb.core.orders.ledger import OrderLedger
@@ -121,6 +121,7 @@ class OrderManagers:
             permission=gate.permission,
             killed=gate.killed,
             accepted=gate.accepted,
+            why_closed=partial(why_closed, connection),
         )
         return OrderManager(run, broker.venue, tools)
 
@@ -133,6 +134,12 @@ class OrderManagers:
             tell=partial(self._notifier.tell_of_orders, run),
         )
         return DryOrders(run, broker.id, broker.venue, tools)
+
+
+def why_closed(connection: Any) -> tuple[str, bool]:
+    """Return why a connection could not be opened, and whether because of the key."""
+    words = getattr(connection, "trouble", "") or NO_MARKET
+    return words, getattr(connection, "key_refused", False)
 
 
 def _without_looks(ledger: OrderLedger) -> OrderLedger:

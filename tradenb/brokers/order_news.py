@@ -17,7 +17,9 @@ from tradenb.core.timeframe import iso
 
 AGAIN_MS: Final = 300_000
 """An alarm that was over and comes again is told after so long."""
-BY_HAND: Final[frozenset[AlarmName]] = frozenset({"tripped", "stopped", "unexplained"})
+BY_HAND: Final[frozenset[AlarmName]] = frozenset(
+    {"tripped", "stopped", "unexplained", "key_refused"}
+)
 """Those that a person alone can end; if they come again, that is news."""
 TellEvent = Callable[[Kind, str | None, str], bool]
 """Makes an event of a kind with an exit_reason and a note; who listens holds no order up. False:

@@ -10,9 +10,10 @@ from tradenb.core.orders.answers import Answer, NotSent, Refused, Unclear
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.engine.ports import Clock
+from tradenb.errors import ExchangeError
 from tradenb.exchanges.ccxt.server_time import ServerTime
 from tradenb.exchanges.orders.order_client import OrderClient
-from tradenb.exchanges.orders.order_port import OrderPort, open_spot_port
+from tradenb.exchanges.orders.order_port import KeyRefused, OrderPort, open_spot_port
 
 
 class SpotConnection:
@@ -24,6 +25,13 @@ class SpotConnection:
     symbol : str
         As the exchange writes it.
     clock : Clock
+
+    Attributes
+    ----------
+    trouble : str
+        Why it could not be opened.
+    key_refused : bool
+        Because the exchange does not take the key.
     """
 
     def __init__(self, broker: Broker, symbol: str, clock: Clock) -> None:
@@ -31,6 +39,7 @@ class SpotConnection:
         self._time = ServerTime(clock.now, clock.monotonic)
         self._client = OrderClient(broker.exchange, broker.options, now=self._time.now)
         self._port: OrderPort | None = None
+        self.trouble, self.key_refused = "", False
 
     @property
     def market(self) -> OrderMarket:
@@ -54,10 +63,17 @@ class SpotConnection:
 
     async def open(self) -> SpotConnection | None:
         """Measure the time and read the market; None while the exchange does not answer."""
-        if not await self._measure():
+        try:
+            if not await self._measure():
+                raise ExchangeError("the exchange does not say its time")
+            self._port = await open_spot_port(self._client, self._broker.venue, self._symbol)
+        except ExchangeError as error:
+            self.trouble, self.key_refused = str(error), isinstance(error, KeyRefused)
             return None
-        self._port = await open_spot_port(self._client, self._broker.venue, self._symbol)
-        return None if self._port is None else self
+        finally:
+            if self._port is None:  # nobody closes what was not opened
+                await self.close()
+        return self
 
     async def submit(self, order: Order) -> Answer:
         """Send an order; with a broker that sends none it stays here."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tradenb.brokers.broker import Broker
-from tradenb.brokers.broker_file import record_broker
+from tradenb.brokers.broker_file import record_broker, with_known_key
 from tradenb.bus import bus
 from tradenb.clock import SystemClock
 from tradenb.core.money.account import Account
@@ -65,6 +65,9 @@ class RunRegistry:
         broker: Broker | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running; with it, whether this call started it."""
+        folder = find_home(home)
+        if broker is not None:
+            broker = with_known_key(DiskFilesystem(), folder, broker)
         account = account_of(broker, account)
         name = canonical(symbol)
         spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
@@ -83,7 +86,6 @@ class RunRegistry:
                 _say_old_code(running)
                 return running, False
             supervisor = self._started_supervisor()
-            folder = find_home(home)
             self._check(folder)
             revision = registry.revision("strategy", spec.name)
             storage = DiskStorage(

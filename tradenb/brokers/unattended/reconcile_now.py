@@ -15,7 +15,7 @@ from tradenb.brokers.broker import Broker
 from tradenb.brokers.broker_file import recorded_broker
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.brokers.unattended.document_run import DocumentRun
-from tradenb.core.orders.answers import OrderSnapshot, Overview
+from tradenb.core.orders.answers import OrderSnapshot, Overview, OverviewFailed
 from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
@@ -26,6 +26,7 @@ from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
 from tradenb.engine.ports import Clock
 from tradenb.errors import ExchangeError, StateError, StateLocked
+from tradenb.exchanges.orders.order_port import KeyRefused
 from tradenb.store.control import leave_accepted
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
@@ -85,7 +86,7 @@ async def compared(
     ExchangeError
         When the exchange does not answer.
     """
-    account, ledger = _ledger_of(filesystem, home, key)
+    account, ledger = ledger_of(filesystem, home, key)
     seen = await seen_at(broker_of(filesystem, home, account), clock, key.symbol, ledger)
     found, unknown = differences(ledger, seen)
     return Comparison(key, account, found, unknown, seen.words)
@@ -126,6 +127,12 @@ async def seen_at(broker: Broker, clock: Clock, symbol: str, ledger: OrderLedger
         port = await opened.open()
         seen = None if port is None else await port.overview(reconcile_all(ledger).since)
         if port is None or not isinstance(seen, Overview):
+            refused = isinstance(seen, OverviewFailed) and seen.no_key
+            if refused or getattr(opened, "key_refused", False):
+                raise KeyRefused(
+                    f"the exchange refuses the key of {broker.id}; make it valid, or set the new "
+                    "one and use --new-key (docs/orders.md, key_refused)"
+                )
             raise ExchangeError(f"{broker.id} cannot be read; is the exchange reachable?")
         return Seen(seen, port.market, broker.venue, port.now())
     finally:
@@ -144,7 +151,14 @@ def differences(ledger: OrderLedger, seen: Seen) -> tuple[tuple[Difference, ...]
     return found, (*after.unexplained, *after.stops)
 
 
-def _ledger_of(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, OrderLedger]:
+def ledger_of(filesystem: Filesystem, home: Home, key: Key) -> tuple[str, OrderLedger]:
+    """Return the account of a run and its orders, by its document and its order journal.
+
+    Raises
+    ------
+    StateError
+        When it has none.
+    """
     found = read_document(filesystem, home.document(key))
     body = None
     if found is not None and sends_orders(found.body["account"]):
@@ -224,7 +238,7 @@ async def accepted(
         leave_accepted(filesystem, home, found.key, found.open)
     ends = clock.monotonic() + ACCEPT_S
     while clock.monotonic() < ends:
-        _, ledger = _ledger_of(filesystem, home, found.key)
+        _, ledger = ledger_of(filesystem, home, found.key)
         # That of the key is over once the key works.
         if {*found.open} - {*ledger.accepted} <= {NO_KEY} - {*ledger.stops}:
             return "accepted by the process that has the run"

@@ -28,6 +28,13 @@ def add(commands: Any) -> None:
         help="take what nobody can explain as your own doing: it is not asked again, and entries "
         "go on where the account is armed",
     )
+    parser.add_argument(
+        "--new-key",
+        action="store_true",
+        help="the account is the same and its key is new: set the variables that the run names to "
+        "the new key, stop the run, and call this with NAME. It is checked that the exchange shows "
+        "the orders of the run to that key",
+    )
     add_common(parser, run)
 
 
@@ -46,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     if options.name is not None and not keys:
         ids = [key.id for key in every]
         raise unknown("run with a broker", options.name, ids, hint=f"under {home.root}")
+    if options.new_key:
+        return _new_key(home, keys, options)
     facts, words, needs = [], [], False
     for key in keys:
         try:
@@ -61,6 +70,22 @@ def run(options: argparse.Namespace) -> int:
     text = "\n\n".join(words) or f"no run under {home.root} sends orders"
     answer({"home": str(home.root), "runs": facts}, text, as_json=options.json)
     return 1 if needs else 0
+
+
+def _new_key(home: Home, keys: list[Key], options: argparse.Namespace) -> int:
+    """Take a new key of the account of one run."""
+    import asyncio
+
+    from tradenb.brokers.unattended.new_key import take_new_key
+    from tradenb.clock import SystemClock
+    from tradenb.errors import UsageError
+    from tradenb.store.filesystem import DiskFilesystem
+
+    if options.name is None or len(keys) != 1:
+        raise UsageError("--new-key needs the NAME of one run, such as BTCUSDT:dip")
+    said = asyncio.run(take_new_key(DiskFilesystem(), home, SystemClock(), keys[0]))
+    answer({"home": str(home.root), "run": keys[0].id, "said": said}, said, as_json=options.json)
+    return 0
 
 
 def _runs_with_broker(home: Home) -> list[Key]:

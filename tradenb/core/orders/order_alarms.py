@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
-from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.orders.protection import uncovered_since
 from tradenb.core.orders.venue import OrderMarket
@@ -15,7 +15,7 @@ from tradenb.core.timeframe import iso
 
 AlarmName = Literal[
     "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers",
-    "tripped", "no_market", "not_saved", "conflict", "failed", "would_refuse",
+    "key_refused", "tripped", "no_market", "not_saved", "conflict", "failed", "would_refuse",
     "fee_left_out",
 ]  # fmt: skip
 UNPROTECTED: Final = 10_000
@@ -29,6 +29,7 @@ CURES: Final[dict[AlarmName, str]] = {
     "unexplained": "Find out why, then arm again: that accepts it",
     "stopped": "Find out who else uses the key, then arm again: that accepts it",
     "no_answers": "Look whether the exchange is reachable and the key valid",
+    "key_refused": "Make it valid, or `tradenb reconcile NAME --new-key` with a new one; then arm",
     "tripped": "Find out why, then arm again with a new code",
     "no_market": "Look whether the exchange is reachable, and whether it takes OCO orders there",
     "not_saved": "Make room on the disk; exits and stops go on, entries wait",
@@ -38,7 +39,9 @@ CURES: Final[dict[AlarmName, str]] = {
     "would_refuse": "Nothing was sent; put it right before you arm an account",
 }
 """What to do about each alarm, in a sentence; docs/orders.md has a section of each name."""
-OF_THE_PROCESS: Final[frozenset[AlarmName]] = frozenset({"no_market", "not_saved", "failed"})
+OF_THE_PROCESS: Final[frozenset[AlarmName]] = frozenset(
+    {"key_refused", "no_market", "not_saved", "failed"}
+)
 """Those that follow from no file: a process has to say them to others."""
 
 
@@ -104,7 +107,9 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
     for words in ledger.unexplained:
         yield Alarm("unexplained", words, about=words)
     for words in ledger.stops:
-        yield Alarm("stopped", words, about=words)
+        yield (
+            Alarm("key_refused", words) if words == NO_KEY else Alarm("stopped", words, about=words)
+        )
 
 
 def _unpriced(ledger: OrderLedger, signal: str) -> Iterator[Alarm]:

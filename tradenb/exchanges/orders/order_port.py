@@ -27,6 +27,7 @@ from tradenb.core.orders.outcomes import Ended, after_query, after_submit, is_no
 from tradenb.core.orders.snapshots import list_snapshot
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.timeframe import DAY
+from tradenb.errors import ExchangeError
 from tradenb.exchanges.orders.fee_values import FeeValues
 from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_reply import OrderReply
@@ -49,6 +50,10 @@ LOOK_S: Final = 3.0
 PAGE: Final = 1_000
 MOST_DAYS: Final = 30
 """An overview goes back so far at most; it says from when on it is whole."""
+
+
+class KeyRefused(ExchangeError):
+    """The exchange does not take the key, or not from here."""
 
 
 class _Failed(Exception):
@@ -257,19 +262,30 @@ class OrderPort:
         return found
 
 
-async def open_spot_port(client: OrderClient, venue: Venue, symbol: str) -> OrderPort | None:
+async def open_spot_port(client: OrderClient, venue: Venue, symbol: str) -> OrderPort:
     """Return the way to a symbol.
 
-    None: its market could not be read, or stop and target cannot rest there as one order.
+    Raises
+    ------
+    KeyRefused
+        When the exchange does not take the key.
+    ExchangeError
+        When its market cannot be read, or stop and target cannot rest there as one order.
     """
     info = await client.read("public_get_exchangeinfo", {"symbol": symbol})
     account = await client.read("private_get_account", {})
+    if is_no_key(account.ended, venue):
+        raise KeyRefused(f"the exchange refuses the key: {account.ended.text}")
     try:
         found = spot_market(symbol, info.answer, account.answer)
-    except Unreadable:
-        return None
+    except Unreadable as error:
+        why = info.ended.text if info.answer is None else account.ended.text
+        words = str(error) if None not in (info.answer, account.answer) else why
+        raise ExchangeError(
+            f"the exchange does not show {symbol} and its account: {words}"
+        ) from None
     if venue.lists and not found.lists:
-        return None
+        raise ExchangeError(f"the exchange takes no OCO orders for {symbol}")
     return OrderPort(client, venue, found.market, symbol=symbol, base=found.base, quote=found.quote)
 
 

@@ -81,7 +81,9 @@ def check_orders_of(checkpoint: Checkpoint | None, orders_of: str) -> None:
     if state.signal is not None or not is_flat(checkpoint.ledger, desired_position(state)):
         raise StateError(
             f"{state.symbol}:{state.strategy} holds something on account {checkpoint.orders_of}, "
-            f"and would go on as {orders_of}; start it with the broker it had, and stop it first"
+            f"and would go on as {orders_of}; start it with the broker it had, and "
+            "stop it first. If the account is the same and its key is new: tradenb reconcile "
+            f"{state.symbol}:{state.strategy} --new-key"
         )
 
 
