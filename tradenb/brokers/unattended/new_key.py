@@ -7,6 +7,7 @@ owner can say; what can be checked is that the exchange shows the orders of the 
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from tradenb.brokers.broker import key_digits
 from tradenb.brokers.broker_file import add_key, recorded_broker
@@ -19,6 +20,8 @@ from tradenb.errors import StateError
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key
 
+WITH_ANY_KEY: Final[BrokerOf] = partial(recorded_broker, any_key=True)
+
 
 async def take_new_key(
     filesystem: Filesystem,
@@ -26,7 +29,7 @@ async def take_new_key(
     clock: Clock,
     key: Key,
     *,
-    broker_of: BrokerOf = partial(recorded_broker, any_key=True),
+    broker_of: BrokerOf = WITH_ANY_KEY,
 ) -> str:
     """Let the account of a run go on with the key that its variables hold now.
 
