@@ -157,6 +157,37 @@ def test_an_exchange_that_does_not_answer_is_not_safe_and_is_said():
     assert "no_market" in row.words
 
 
+def test_ages_are_those_of_now_and_not_of_when_the_exchange_was_seen_last():
+    made = opened()
+    seen = made.clock.true_now()
+    made.answers = False
+    made.clock.advance(780.0)
+    (row,) = guard(made)
+    passed = (made.clock.true_now() - seen) // 60_000
+    assert passed >= 13
+    assert "last seen" in row.words
+    assert f"({passed} min ago)" in row.words or f"({passed + 1} min ago)" in row.words
+
+
+def test_a_position_has_no_stop_since_it_lost_it_and_not_since_somebody_looks():
+    made = opened()
+    cancel_protection(made)
+    lost = made.clock.true_now()
+    with DocumentRun(made.disk, made.home, KEY, made.clock) as run:
+        orders = run.known_ledger.orders
+        gone = [
+            each._replace(state="done", ending="cancelled", done_at=lost, legs=())
+            if each.role == "protection" else each
+            for each in orders
+        ]  # fmt: skip
+        run.commit_ledger(run.known_ledger._replace(orders=tuple(gone), started_at=lost + 90_000))
+        made.clock.advance(100.0)
+        (shield,) = left_status(run).shields
+    assert shield.since == lost
+    assert shield.level == "bad"
+    assert "(1 min)" in str(shield)
+
+
 def test_a_protected_position_of_a_tripped_account_is_safe():
     made = opened()
     trip(made.disk, made.home, made.broker.id, "21 lost today", made.clock.true_now())

@@ -32,6 +32,7 @@ from tradenb.core.orders.answers import (
     Shown,
     Unclear,
 )
+from tradenb.core.orders.apply import apply
 from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.ledger import (
     OrderLedger,
@@ -41,8 +42,10 @@ from tradenb.core.orders.ledger import (
     is_over,
     pruned,
     restarted,
+    rewound,
 )
 from tradenb.core.orders.order_actions import Tell
+from tradenb.core.orders.order_alarms import alarms
 from tradenb.core.orders.order_records import DesiredPosition, Fill, Order, fees_in
 from tradenb.core.orders.protection import is_in_place
 from tradenb.core.orders.snapshots import list_snapshot
@@ -373,6 +376,16 @@ class TestOverview:
     def test_a_failed_one_says_nothing(self) -> None:
         found = heard(ledger(order(), check_due=False), OverviewFailed())
         assert (found.check_due, found.checks_failed, found.orders) == (True, 1, (order(),))
+
+    def test_the_first_of_those_that_fail_says_since_when(self) -> None:
+        found = apply(ledger(order()), OverviewFailed(), BINANCE_SPOT, MARKET, NOW)
+        found = apply(found, OverviewFailed(), BINANCE_SPOT, MARKET, NOW + 600_000)
+        assert (found.checks_failed_since, found.check_failed_at) == (NOW, NOW + 600_000)
+        found = found._replace(checks_failed=5)
+        assert [alarm.since for alarm in alarms(found, MARKET, NOW + 600_000)][-1] == NOW
+        assert heard(found, overview()).checks_failed_since is None
+        assert rewound(found, NOW - 5).checks_failed_since == NOW - 5
+        assert restarted(found, NOW).checks_failed_since is None
 
     def test_that_the_key_does_not_work_cannot_be_accepted(self) -> None:
         gone = OverviewFailed(no_key=True)

@@ -178,7 +178,8 @@ def _shields(ledger: OrderLedger, market: OrderMarket, at: Time) -> Iterator[Shi
             continue
         cover = covering(ledger, signal, held, market)
         if cover is None:
-            yield Shield(held, None, uncovered_since(ledger, signal, held, market), None, at)
+            since = uncovered_since(ledger, signal, held, market, of_process=False)
+            yield Shield(held, None, since, None, at)
         else:
             yield Shield(held, cover.trigger, None, cover.seen_at, at)
 

@@ -131,6 +131,10 @@ class DocumentRun:
         record = self._body.get("ledger")
         return None if record is None else ledger_from_record(record)
 
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return self._clock.now()
+
     @property
     def has_looked(self) -> bool:
         """Whether a manager has reconciled everything since it began."""

@@ -92,12 +92,8 @@ def _is_covered(run: DocumentRun) -> bool:
 
 
 def left_status(run: DocumentRun) -> OrderStatus:
-    """Return how the orders of a document are, at the moment when the exchange was seen last."""
-    ledger = run.known_ledger
-    orders = () if ledger is None else ledger.orders
-    seen = (order.seen_at or 0 for order in orders)
-    at = max(0 if ledger is None else ledger.checked_at or 0, *seen, 0)
-    return order_status(run.account, ledger, at, run.alarms)
+    """Return how the orders of a document are, with ages of now."""
+    return order_status(run.account, run.known_ledger, run.now(), run.alarms)
 
 
 def left_words(run: DocumentRun) -> str:

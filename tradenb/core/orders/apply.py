@@ -128,8 +128,12 @@ def _not_looked(
 ) -> OrderLedger:
     """Count a look without an answer; after some light ones all is looked at."""
     if isinstance(answer, OverviewFailed):
+        since = now if ledger.checks_failed_since is None else ledger.checks_failed_since
         ledger = ledger._replace(
-            checks_failed=ledger.checks_failed + 1, check_failed_at=now, check_due=True
+            checks_failed=ledger.checks_failed + 1,
+            checks_failed_since=since,
+            check_failed_at=now,
+            check_due=True,
         )
         return stopped(ledger, NO_KEY) if answer.no_key else ledger
     failed = ledger.looks_failed + 1

@@ -48,8 +48,8 @@ class OrderLedger(NamedTuple):
         A full reconciliation comes before the next order.
     checked_at : int or None
         When the last good one began.
-    checks_failed, check_failed_at : int, int or None
-        Those that failed since.
+    checks_failed, checks_failed_since, check_failed_at : int, int or None, int or None
+        Those that failed since, and when the first and the last of them did.
     looked_at : int or None
         When the last light look began, or failed; a full reconciliation is one too.
     looks_failed : int
@@ -86,6 +86,7 @@ class OrderLedger(NamedTuple):
     check_due: bool = True
     checked_at: Time | None = None
     checks_failed: int = 0
+    checks_failed_since: Time | None = None
     check_failed_at: Time | None = None
     looked_at: Time | None = None
     looks_failed: int = 0
@@ -255,6 +256,7 @@ def restarted(ledger: OrderLedger, now: Time) -> OrderLedger:
         started_at=now,
         check_due=True,
         checks_failed=0,
+        checks_failed_since=None,
         check_failed_at=None,
         looked_at=None,
         looks_failed=0,
@@ -283,6 +285,7 @@ def rewound(ledger: OrderLedger, now: Time) -> OrderLedger:
     return ledger._replace(
         orders=orders, started_at=min(ledger.started_at, now), check_due=True,
         checked_at=earlier(ledger.checked_at), check_failed_at=earlier(ledger.check_failed_at),
+        checks_failed_since=earlier(ledger.checks_failed_since),
         looked_at=earlier(ledger.looked_at), short_at=None,
     )  # fmt: skip
 

@@ -88,6 +88,7 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
         since = uncovered_since(ledger, signal, held, market)
         if since is not None and now - since >= UNPROTECTED:
             words = f"{pieces} have no stop at the exchange"
+            since = uncovered_since(ledger, signal, held, market, of_process=False)
             yield Alarm("unprotected", words, since, signal)
         failed = 0
         for order in ledger.orders:
@@ -103,7 +104,7 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
             yield Alarm("unknown_outcome", words, order.sent_at, order.id)
     if ledger.checks_failed >= FAILED_CHECKS:
         words = f"{ledger.checks_failed} reconciliations in a row brought no answer"
-        yield Alarm("no_answers", words, ledger.check_failed_at)
+        yield Alarm("no_answers", words, ledger.checks_failed_since)
     for words in ledger.unexplained:
         yield Alarm("unexplained", words, about=words)
     for words in ledger.stops:

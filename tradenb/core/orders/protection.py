@@ -62,16 +62,25 @@ def _near(price: Decimal | None, wanted: Decimal | None, market: OrderMarket) ->
 
 
 def uncovered_since(
-    ledger: OrderLedger, signal_id: str, held: Decimal, market: OrderMarket
+    ledger: OrderLedger,
+    signal_id: str,
+    held: Decimal,
+    market: OrderMarket,
+    *,
+    of_process: bool = True,
 ) -> Time | None:
-    """Return since when no stop covers a position; None: one does, or nothing is held."""
+    """Return since when no stop covers a position; None: one does, or nothing is held.
+
+    With `of_process` the time before this process began does not count: it has a chance to protect
+    it, too.
+    """
     if held < market.size_step or covering(ledger, signal_id, held, market) is not None:
         return None
     filled = (order for order in ledger.of(signal_id, "entry") if order.filled > 0)
     # Not when it was seen last: each look at an entry would begin the time without a stop anew.
     entries = [order.done_at or order.seen_at for order in filled]
     entered = min((at for at in entries if at is not None), default=ledger.started_at)
-    since = max(entered, ledger.started_at)  # this process has a chance to protect it, too
+    since = max(entered, ledger.started_at) if of_process else entered
     for order in ledger.of(signal_id, "protection"):
         if order.working_at is not None:
             ended = order.cancelled_at if order.cancelled_at is not None else order.done_at

@@ -44,6 +44,7 @@ def reconciled(
         check_due=False,
         checked_at=overview.asked_at,
         checks_failed=0,
+        checks_failed_since=None,
         check_failed_at=None,
         looked_at=overview.asked_at,
         looks_failed=0,
