@@ -10,14 +10,17 @@ from argparse import Namespace
 
 import pytest
 
-from tests.brokers.accounts import ACCOUNT, NOW, TREND, D
+from tests.brokers.accounts import ACCOUNT, ARM, HOUR, NOW, TREND, D
 from tests.brokers.loopback import on, order
 from tests.sources import MINUTE, T0, frame
 from tests.store.samples import KEY, body
 from tests.testing.server.conftest import FLAT, HELD
 from tradenb.brokers.arming.account_share import RunShare, write_share
+from tradenb.brokers.arming.arm_file import trip, write_arm
+from tradenb.brokers.unattended.force_close import ClosedRun
 from tradenb.cli import main
-from tradenb.cli.order_verbs.kill_everything import WAIT_S, run
+from tradenb.cli.order_verbs.kill_everything import WAIT_S, _Look, _with_closed, _words, run
+from tradenb.clock import wall_ms
 from tradenb.core.orders.client_ids import client_id
 from tradenb.errors import StateWriteError
 from tradenb.store.control import kill_switch, turn_on_kill
@@ -96,6 +99,41 @@ def test_what_an_account_has_at_an_exchange_is_left_too(home, capsys):
     }  # fmt: skip
     write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
     assert killed(home) == (0, 0)
+
+
+def test_an_account_that_is_still_armed_is_said_with_its_cure(home, capsys):
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW), durable=False)
+    killed(home)
+    assert "still armed" not in capsys.readouterr().out
+    now = wall_ms()
+    write_arm(DISK, home, ARM._replace(since=now - 1, until=now + HOUR))
+    assert killed(home) == (0, 0)
+    out = capsys.readouterr().out
+    assert f"account {ACCOUNT} is still armed until " in out
+    assert (
+        f"once the switch is removed it enters again. End that with `tradenb disarm {ACCOUNT}`"
+        in out
+    )
+    assert main(["account", "--home", str(home.root)]) == 0
+    assert "kill switch on (flatten): no entries; still armed until " in capsys.readouterr().out
+    trip(DISK, home, ACCOUNT, "ada disarmed it", wall_ms(), by_hand=True)
+    assert killed(home) == (0, 0)
+    assert "still armed" not in capsys.readouterr().out
+    main(["account", "--home", str(home.root)])
+    assert "kill switch on (flatten): no entries; not armed" in capsys.readouterr().out
+
+
+def test_forced_and_not_sold_it_says_that_nobody_looks_after_it(home, document, capsys):
+    found = _Look([{"account": "a", "run": KEY.id, "holds": "long", "status": "it failed"}], 1, 1)
+    closed = [ClosedRun("a", KEY.id, False, "2 pieces; NOT protected", ended=True)]
+    (row,) = _with_closed(found.left, closed)
+    assert row["status"] == "no process has it now; 2 pieces; NOT protected"
+    words = _words(home, "flatten", found, closed)
+    assert "`tradenb guard --every 30s` does" in words
+    assert "--force" not in words
+    held = [closed[0]._replace(ended=False, words="another host")]
+    assert _with_closed(found.left, held)[0]["status"] == "another host"
+    assert "--force sells" in _words(home, "flatten", found, held)
 
 
 def test_what_cannot_be_read_is_left(home, document, capsys):

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 import tradenb as tn
 from tests.brokers.faces import AT, copied, protected, unprotected
+from tests.brokers.test_guard import KEY
 from tradenb.brokers.arming.arm_file import trip
+from tradenb.brokers.unattended.document_run import DocumentRun
+from tradenb.brokers.unattended.follow_orders import follow
 from tradenb.cli import main
+from tradenb.live.status.pending_commands import PendingCommand
+from tradenb.live.status.run_files import RunFiles
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.testing.orders.live_order_life import ACCOUNT
 
@@ -143,3 +150,35 @@ def test_the_frame_of_runs_has_the_orders_in_words(home, bare_home):
     del home
     frame = tn.live.list(home=bare_home.root)
     assert frame.orders[0].startswith("NOT protected since")
+
+
+def sold(folder):
+    """A home whose run was sold in place of its process, which is gone."""
+    made = protected()
+    with DocumentRun(made.disk, made.home, KEY, made.clock, leaves=True) as run:
+        made.clock.run(follow(run, made.broker, made.clock, seconds=30.0, until_flat=True))
+    assert made.coins < Decimal("0.01")
+    return copied(made, folder)
+
+
+def test_after_a_kill_the_status_does_not_call_a_sold_position_unwatched(tmp_path, capsys):
+    home = str(sold(tmp_path).root)
+    assert main(["status", "--home", home]) == 0
+    out = capsys.readouterr().out
+    assert "unwatched" not in out
+    assert "Go on with it" not in out
+    assert "over at the exchange: told at its next start" in out
+    assert main(["kill", "--home", home]) == 0
+    assert "nothing is open" in capsys.readouterr().out
+
+
+def test_an_entry_that_has_filled_is_not_called_cancelled(tmp_path):
+    files = RunFiles(copied(protected(), tmp_path), KEY)
+    held = files.status()
+    cancel = PendingCommand("", "cancel", AT, AT, None)
+    assert replace(held, pending_commands=(cancel,)).status_text.endswith(
+        "its entry has filled; closing the position"
+    )
+    over = replace(held, pending_commands=(cancel,), orders=replace(held.orders, sold=True))
+    assert "cancelling" not in over.status_text
+    assert "closing" not in replace(over, orders=replace(over.orders, shields=())).status_text

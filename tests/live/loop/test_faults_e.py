@@ -173,6 +173,21 @@ def test_fault_70_the_kill_switch_stops_entries_and_keeps_positions():
     assert kinds(world) == ["skipped"]
 
 
+def test_fault_70_the_log_says_when_the_kill_switch_is_turned(caplog):
+    world = world_of(once(2), flat(60))
+    kill = world.home.kill
+    steps = [
+        Action(minute(4) + 30_000, lambda _: world.disk.plant(kill, b"halt\n")),
+        Action(minute(7) + 30_000, lambda _: world.disk.remove(kill)),
+    ]
+    with caplog.at_level("WARNING", "tradenb"):
+        assert world.live(until(10), steps)
+    said = [text for text in caplog.messages if "kill switch" in text]
+    assert [text.rpartition(" is ")[2] for text in said] == [
+        "on: halt", "off: entries are possible again",
+    ]  # fmt: skip
+
+
 def test_fault_70_the_kill_switch_closes_what_is_open():
     world = world_of(once(2), flat(60))
     turn = Action(

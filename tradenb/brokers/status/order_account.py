@@ -78,12 +78,21 @@ class OrderAccount:
     def state(self) -> str:
         """Armed until when and by whom; or why not."""
         if self.kill is not None:
-            return f"kill switch on ({self.kill}): no entries"
+            may = "not armed" if self.permission.since is None else f"still {self.permitted}"
+            return f"kill switch on ({self.kill}): no entries; {may}"
         arm = self.permission.arm
         if arm is None or self.permission.since is None:
             return self.permission.why
         if self.unreadable:
             return f"no entries: the share of {', '.join(self.unreadable)} cannot be read"
+        return self.permitted
+
+    @property
+    def permitted(self) -> str:
+        """Until when it is armed, and by whom, kill switch or not; empty if it is not."""
+        arm = self.permission.arm
+        if arm is None or self.permission.since is None:
+            return ""
         by = f" by {arm.by}" if arm.by else ""
         return f"armed until {iso(arm.until)} UTC{by}"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tradenb.core.orders.ledger import OrderLedger, held_quantity
+from tradenb.core.orders.ledger import OrderLedger, held_quantity, is_flat
 from tradenb.core.orders.order_alarms import UNPROTECTED, Alarm, alarms
 from tradenb.core.orders.order_records import Balance, Order
 from tradenb.core.orders.protection import covering, uncovered_since
@@ -99,6 +99,8 @@ class OrderStatus:
         When the last good full reconciliation began, ms UTC.
     at : int
         Of what moment this is, ms UTC.
+    sold : bool
+        It had orders, and nothing of them is left at the exchange; the run may not have heard yet.
     """
 
     account: str
@@ -109,6 +111,7 @@ class OrderStatus:
     balances: tuple[Balance, ...]
     checked_at: Time | None
     at: Time
+    sold: bool = False
 
     @property
     def trouble(self) -> str:
@@ -168,6 +171,7 @@ def order_status(
         balances=ledger.balances,
         checked_at=ledger.checked_at,
         at=at,
+        sold=bool(ledger.orders) and is_flat(ledger, None),
     )
 
 

@@ -53,12 +53,16 @@ class HeldRun(NamedTuple):
 
 
 class ClosedRun(NamedTuple):
-    """What came of one run: whether it is flat, and what is left or in the way, in words."""
+    """What came of one run: whether it is flat, and what is left or in the way, in words.
+
+    `ended`: no process has it any more.
+    """
 
     account: str
     run: str
     flat: bool
     words: str
+    ended: bool = True
 
 
 def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
@@ -131,7 +135,7 @@ def force_close(
         try:
             _end_holder(filesystem, home, held)
         except (StateError, OSError) as error:
-            found.append(ClosedRun(held.account, held.key.id, False, str(error)))
+            found.append(ClosedRun(held.account, held.key.id, False, str(error), ended=False))
             del quiet[held.key]
 
     async def close_all() -> list[ClosedRun]:
@@ -159,8 +163,11 @@ async def _close(
     try:
         with DocumentRun(filesystem, home, key, clock, quiet_ms=quiet_ms, leaves=True) as run:
             account = run.account
-            broker = recorded_broker(filesystem, home, account)
-            await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
+            try:
+                broker = recorded_broker(filesystem, home, account)
+                await follow(run, broker, clock, seconds=CLOSE_S, until_flat=True)
+            except (TradenbError, OSError) as error:
+                return ClosedRun(account, key.id, False, f"{error}; {left_words(run)}")
             flat = is_flat(run.known_ledger, run.desired) and run.has_looked
             return ClosedRun(account, key.id, flat, "" if flat else left_words(run))
     except (TradenbError, OSError) as error:

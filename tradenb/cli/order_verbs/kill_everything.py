@@ -87,6 +87,7 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
     while (found := _look(disk, home)).left and waited < options.wait:
         wait(_LOOK_S)
         waited += _LOOK_S
+    closed: list[ClosedRun] = []
     if found.left and options.force:
         from tradenb.brokers.unattended.force_close import force_close
         from tradenb.clock import SystemClock
@@ -94,8 +95,10 @@ def run(options: argparse.Namespace, *, wait: Callable[[float], object] = time.s
         closed = force_close(disk, home, SystemClock(), before, round(waited * 1000))
         found = _look(disk, home)
         found = found._replace(left=_with_closed(found.left, closed))
-    facts = {"home": str(home.root), "kill": says, **found._asdict()}
-    answer(facts, _words(home, says, found), as_json=options.json)
+    armed = _still_armed(disk, home)
+    facts = {"home": str(home.root), "kill": says, **found._asdict(), "armed": armed}
+    words = "\n".join((_words(home, says, found, closed), *armed))
+    answer(facts, words, as_json=options.json)
     return 1 if found.left or found.is_empty else 0
 
 
@@ -103,11 +106,34 @@ def _with_closed(left: list[dict[str, str]], closed: list[ClosedRun]) -> list[di
     """Say of what is left why it could not be closed, and add what no file tells of."""
     failed = {each.run: each for each in closed if not each.flat}
     rows = [
-        row | {"status": failed[row["run"]].words} if row["run"] in failed else row for row in left
+        row | {"status": _left_words(failed[row["run"]])} if row["run"] in failed else row
+        for row in left
     ]
     seen = {row["run"] for row in left}
     missed = (each for each in failed.values() if each.run not in seen)
-    return [*rows, *(_row(each.account, each.run, "not known", each.words) for each in missed)]
+    return [
+        *rows,
+        *(_row(each.account, each.run, "not known", _left_words(each)) for each in missed),
+    ]
+
+
+def _left_words(closed: ClosedRun) -> str:
+    return f"no process has it now; {closed.words}" if closed.ended else closed.words
+
+
+def _still_armed(disk: Filesystem, home: Home) -> list[str]:
+    """Say which accounts may enter again once the switch is removed, until when, and the cure."""
+    from tradenb.brokers.status.order_account import order_accounts
+    from tradenb.clock import wall_ms
+    from tradenb.live.status.listing import statuses
+
+    orders = [status.orders for status in statuses([], home) if status.orders is not None]
+    return [
+        f"account {each.name} is still {each.permitted}: once the switch is removed it enters "
+        f"again. End that with `tradenb disarm {each.name}`"
+        for each in order_accounts(disk, home, orders, wall_ms())
+        if each.permission.since is not None
+    ]
 
 
 def _by_tag(options: argparse.Namespace) -> int:
@@ -238,7 +264,7 @@ def _row(account: str, name: str, holds: str, status: str) -> dict[str, str]:
     return {"account": account, "run": name, "holds": holds, "status": status}
 
 
-def _words(home: Home, says: str, found: _Look) -> str:
+def _words(home: Home, says: str, found: _Look, closed: list[ClosedRun]) -> str:
     from tradenb.view.formatting import plural
 
     head = f"kill switch {home.kill}: {says}; remove it to trade again"
@@ -255,6 +281,12 @@ def _words(home: Home, says: str, found: _Look) -> str:
         )
         return f"{head}\nnothing is open: {seen} looked at"
     rows = [("account", "run", "holds", "status"), *(tuple(row.values()) for row in found.left)]
+    if any(each.ended and not each.flat for each in closed):
+        cure = (
+            "still open, and no process looks after it now: `tradenb guard --every 30s` does, and "
+            "sells it as soon as the exchange answers; or sell at the exchange by hand"
+        )
+        return f"{head}\n{table(rows)}\n{cure}"
     cure = (
         "still open. A run sells at an exchange within seconds; a paper run closes at its next "
         "candle: look again in two minutes, or use --wait 130. A run that no process holds, or "

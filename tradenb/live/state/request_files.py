@@ -55,7 +55,11 @@ class RequestFiles:
 
     def poll(self) -> Requests:
         """Return the requests of other processes, in order."""
-        self._kill = control.kill_switch(self._filesystem, self._kill_file)
+        before, self._kill = self._kill, control.kill_switch(self._filesystem, self._kill_file)
+        if before != self._kill:
+            off, on = "off: entries are possible again", f"on: {self._kill}"
+            turned = off if self._kill is None else on
+            log.warning("%s: the kill switch %s is %s", self._key.id, self._kill_file, turned)
         received = control.receive(self._filesystem, self._requests, self._key)
         if self._kill is None and not any(received):
             self._seen = set()

@@ -7,7 +7,7 @@ starting, failing, silent, stopping, unwatched, idle or done is decided here and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
@@ -36,6 +36,7 @@ SILENT_S: Final = 180.0
 # An error that so many events have followed is over.
 NEWEST_EVENTS: Final = 250
 THIS_KERNEL: Final = "this kernel"
+_CLOSING: Final = frozenset({"cancel", "flatten", "close"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,13 @@ class RunStatus:
         idle = self.mode == "live" and self.status == "idle"
         if self.by_cron and (self.age_s or 0) <= SILENT_S:
             return False
-        return idle and self.state is not None and self.state.is_open
+        return idle and self.state is not None and self.state.is_open and not self.sold
+
+    @property
+    def sold(self) -> bool:
+        """Whether what it holds by its state is over at the exchange, which it has yet to tell."""
+        held = self.state is not None and self.state.signal is not None
+        return held and self.orders is not None and self.orders.sold
 
     @property
     def label(self) -> str:
@@ -245,13 +252,24 @@ class RunStatus:
         """The label with what is under way: "running, stopping", "failing, stopping", ..."""
         stopping = ["stopping"] if self.stopping else []
         first = self.status if self.label == "stopping" else self.label
-        under_way = [first, *stopping, *map(str, self.pending_commands)]
-        return ", ".join(dict.fromkeys(under_way))
+        return ", ".join(dict.fromkeys((first, *stopping, *self._under_way())))
+
+    def _under_way(self) -> Iterator[str]:
+        """Say what was asked of it and is not done, at the exchange either."""
+        bought = self.orders is not None and bool(self.orders.shields)
+        for command in self.pending_commands:
+            if command.kind == "cancel" and bought:
+                yield "its entry has filled; closing the position"
+            elif command.kind not in _CLOSING or not self.sold:
+                yield str(command)
 
     @property
     def holds(self) -> str:
         """What it holds, in a line."""
-        return holds(self.state)
+        if not self.sold:
+            return holds(self.state)
+        when = "next candle" if self.status == "running" else "next start"
+        return f"{holds(self.state)}, over at the exchange: told at its {when}"
 
 
 def with_last_error(
