@@ -177,7 +177,7 @@ def test_the_kill_switch_and_a_share_that_cannot_be_read_stop_entries(home):
     assert found.state == "no entries: the share of BTCUSDT:dip cannot be read"
     home.kill.write_text("halt")
     (found,) = accounts(home)
-    assert found.state == "kill switch on (halt): no entries"
+    assert found.state == f"kill switch on (halt): no entries; still {found.permitted}"
 
 
 def test_the_oldest_reconciliation_counts_and_the_newest_balance(home):
