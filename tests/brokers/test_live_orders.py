@@ -12,6 +12,7 @@ from tests.sources import MINUTE, T0, frame, minute
 from tradenb.brokers.arming.arm_file import read_arm
 from tradenb.brokers.order_managers import OrderManagers
 from tradenb.bus import Bus
+from tradenb.core.fills import fills_of
 from tradenb.core.orders.client_ids import client_id
 from tradenb.core.rules import Rules
 from tradenb.errors import StateError
@@ -81,6 +82,20 @@ def test_an_entry_is_filled_protected_and_taken_at_the_target_by_the_exchange():
     assert executions.fee_in.tolist() == ["base", "quote"]
     assert orders.dtypes.equals(order_frame(None).dtypes)
     assert executions.dtypes.equals(execution_frame(None).dtypes)
+
+
+def test_what_an_exchange_filled_has_its_prices_and_no_slippage_of_candles():
+    made = world(*[100.0] * 80, 98.0, *[98.0] * 40)
+    made.arm()
+    assert made.live(minute(100))
+    rules = tn.Rules()
+    assert rules.slippage_percent > 0
+    bought, left = fills_of(made.events(made.wanted[0]), rules)
+    executions = execution_frame(made.checkpoint(made.wanted[0]).ledger)
+    assert bought.paid == bought.price == pytest.approx(float(executions.price.iloc[0]))
+    assert left.reason == "stop_loss"
+    assert left.paid == left.price
+    assert bought.value == bought.quantity * bought.price
 
 
 def test_nothing_is_sent_while_it_is_not_armed_and_the_event_says_why():

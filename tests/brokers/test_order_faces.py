@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,13 +13,16 @@ import tradenb as tn
 from tests.brokers.faces import AT, copied, protected, unprotected
 from tests.brokers.test_guard import KEY
 from tradenb.brokers.arming.arm_file import trip
+from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow
 from tradenb.cli import main
+from tradenb.cli.doctor_checks import check_all
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_files import RunFiles
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.testing.orders.live_order_life import ACCOUNT
+from tradenb.testing.orders.loopback_port import loopback_keys
 
 NAME = "BTCUSDT:orders-once"
 
@@ -182,3 +186,25 @@ def test_an_entry_that_has_filled_is_not_called_cancelled(tmp_path):
     over = replace(held, pending_commands=(cancel,), orders=replace(held.orders, sold=True))
     assert "cancelling" not in over.status_text
     assert "closing" not in replace(over, orders=replace(over.orders, shields=())).status_text
+
+
+def test_the_doctor_asks_the_address_of_the_run_for_its_time(tmp_path, monkeypatch):
+    home = copied(protected(), tmp_path)
+    asked = []
+
+    def exchange(name, home, **options):
+        asked.append((name, options))
+        return SimpleNamespace(measure_clock=lambda: 5)
+
+    monkeypatch.setattr("tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", exchange)
+    urls = {"api": {"public": "http://127.0.0.1:1/api/v3"}}
+    given = tn.broker(
+        "binance", mode="sandbox", account=tn.Account(cash=5, percent=5), urls=urls,
+        **loopback_keys(),
+    )  # fmt: skip
+    record_broker(DiskFilesystem(), home, replace(given, id=ACCOUNT))
+    (found,) = [each for each in check_all(home) if each.name.startswith("clock against")]
+    assert (found.name, found.words) == (
+        f"clock against {ACCOUNT.rpartition(':')[0]}", "5 ms ahead",
+    )  # fmt: skip
+    assert asked == [("binance", {"urls": urls})]

@@ -24,6 +24,7 @@ from tradenb.store.paths import Home, decoded
 log = logging.getLogger("tradenb")
 
 _LIMIT: Final = 1 << 16
+_ADDRESS: Final = ("urls", "sandbox")
 _SIZE: Final = {"quote", "percent", "risk", "max_percent"}
 
 
@@ -127,6 +128,18 @@ def recorded_broker(
             "set the key of that account, or if it has a new one: tradenb reconcile NAME --new-key"
         )
     return replace(made, id=account)
+
+
+def recorded_address(
+    filesystem: Filesystem, home: Home, account: str
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the exchange of an account and where it is asked; needs no key. None: not known."""
+    try:
+        found = parse(filesystem.read(home.broker(account), limit=_LIMIT))
+        options = {name: found["options"][name] for name in _ADDRESS if name in found["options"]}
+        return str(found["exchange"]), options
+    except (OSError, Damaged, LookupError, TypeError):
+        return None
 
 
 def recorded_account(filesystem: Filesystem, home: Home, account: str) -> Account | None:

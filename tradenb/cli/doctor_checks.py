@@ -6,11 +6,12 @@ import os
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from tradenb.brokers.broker_file import recorded_address
 from tradenb.cli.machine_checks import Check, Verdict, event_loops, kernel_culling, versions
 from tradenb.cli.order_checks import order_checks
 from tradenb.clock import wall_ms
@@ -119,8 +120,17 @@ def _exchanges(runs: Sequence[RunStatus], home: Home, given: str | None) -> Iter
     from tradenb.cli.exchange_clocks import SKEW_MS, exchange_clocks
     from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 
-    used = {run.exchange for run in runs} & {*ccxt_names()}
-    for name, ahead, why in exchange_clocks([given] if given else used, home.root):
+    known = {*ccxt_names()}
+    places: dict[str, tuple[str, Mapping[str, Any]]] = {given: (given, {})} if given else {}
+    for run in runs if not given else ():
+        account = "" if run.orders is None else run.orders.account
+        found = recorded_address(DiskFilesystem(durable=False), home, account) if account else None
+        # A run with orders may ask another address than the exchange's own.
+        if found is not None and found[1]:
+            places[account.rpartition(":")[0]] = found
+        elif run.exchange in known:
+            places[run.exchange] = run.exchange, {}
+    for name, ahead, why in exchange_clocks(places, home.root):
         what = f"clock against {name}"
         if ahead is None:
             yield Check(what, "note", f"unknown: {why}")

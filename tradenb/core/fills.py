@@ -40,7 +40,7 @@ class Fill(NamedTuple):
         Why it was left.
     liquidity : {"limit", "market"}
     price, paid : float
-        Before and after slippage, quote currency.
+        Before and after slippage, quote currency; equal where an exchange filled it.
     fraction : float
         Its cost, in units of the first entry.
     fee_percent : float
@@ -130,18 +130,23 @@ def filled(events: Iterable[Event], rules: RulesThen) -> Iterator[Filled]:
     rules_at = rules if callable(rules) else (lambda at: rules)  # noqa: ARG005
     waiting: dict[Key, bool] = {}
     positions: dict[Key, _Open] = {}
+    at_exchange: set[Key] = set()
     for event in events:
         signal, price = event.signal, event.price
         if event.kind == "milestone" or not isinstance(signal, Signal) or price is None:
             continue
         key = (event.symbol, event.strategy, signal.id)
         held, now = positions.get(key), rules_at(event.at)
+        if key in at_exchange:  # its prices are those of the trades: nothing is assumed
+            now = now.model_copy(update={"slippage_percent": 0.0})
         match event.kind:
             case "scheduled":
                 # A limit entry is better than the market price, a stop entry worse.
                 waiting[key] = (signal.entry < price) == (signal.position == "long")
             case "cancelled":
                 waiting.pop(key, None)
+            case "entering":
+                at_exchange.add(key)
             case "opened":
                 limit = waiting.pop(key, False)
                 held = positions[key] = _Open(signal, opened(signal, now, limit=limit))

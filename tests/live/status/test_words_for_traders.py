@@ -167,7 +167,7 @@ def test_who_comes_second_is_told_in_one_piece(tmp_path):
 def test_the_doctor_compares_the_clock_with_the_exchange(monkeypatch, ahead, verdict, words):
     asked = SimpleNamespace(measure_clock=lambda: ahead)
     monkeypatch.setattr(
-        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home: asked
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home, **_: asked
     )
     (found,) = [
         check for check in checks.check_all(find_home(), "binance") if "binance" in check.name
@@ -181,7 +181,7 @@ def test_the_doctor_is_quiet_about_an_exchange_that_cannot_be_asked(monkeypatch,
 
     asked = SimpleNamespace(measure_clock=away)
     monkeypatch.setattr(
-        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home: asked
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange", lambda name, home, **_: asked
     )
     assert main(["doctor", "--exchange", "binance"]) == 0
     assert "- clock against binance: unknown: binance" in capsys.readouterr().out
