@@ -81,3 +81,33 @@ def test_a_time_that_is_not_told_is_asked_for_again(server):
     assert isinstance(first, Refused)
     assert isinstance(second, Refused)
     assert isinstance(third, Shown)
+
+
+@pytest.mark.parametrize("refuses", ["time", "account", "exchangeInfo"])
+def test_what_could_not_be_opened_leaves_no_session_open(server, refuses):
+    given = server.broker(tn.Account(cash=500, percent=20))
+    server.trouble("unavailable", times=None, path=refuses)
+
+    async def life():
+        connection = SpotConnection(given, SYMBOL, SystemClock())
+        assert await connection.open() is None
+        return connection
+
+    connection = asyncio.run(life())
+    assert connection._client._clients == ()
+    assert not connection.key_refused
+    assert connection.trouble.startswith("the exchange does not ")
+
+
+def test_a_refused_key_is_told_apart_from_an_exchange_that_is_away(server):
+    given = server.broker(tn.Account(cash=500, percent=20))
+    server.fault("drop", answer="revoked", times=None)
+
+    async def life():
+        connection = SpotConnection(given, SYMBOL, SystemClock())
+        assert await connection.open() is None
+        return connection.key_refused, connection.trouble
+
+    refused, words = asyncio.run(life())
+    assert refused
+    assert words.startswith("the exchange refuses the key: ")

@@ -103,4 +103,4 @@ def test_what_could_not_be_closed_is_left_though_its_document_says_nothing(
         return [closed]
 
     monkeypatch.setattr(force_close, "force_close", closes)
-    assert force(capsys) == (1, {"the exchange did not answer"})
+    assert force(capsys) == (1, {"no process has it now; the exchange did not answer"})

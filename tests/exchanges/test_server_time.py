@@ -68,10 +68,10 @@ def test_the_quickest_answer_counts(ahead):
     assert left == 1  # it was quick enough
     assert abs(time.ahead_ms - ahead) <= 2
     assert time.unsure_ms == 2
-    time, believed, left = measured(ahead, 0.8, 0.4, 2.0, 0.6, 9.0)
+    time, believed, left = measured(ahead, 1.8, 0.8, 2.0, 1.2, 9.0)
     assert believed
     assert left == 1  # four times at most
-    assert (time.ahead_ms, time.unsure_ms) == (ahead - 200, 200)
+    assert (time.ahead_ms, time.unsure_ms) == (ahead - 400, 400)
 
 
 def test_a_time_that_is_not_told_is_not_asked_for_again():

@@ -65,7 +65,7 @@ class SpotConnection:
         """Measure the time and read the market; None while the exchange does not answer."""
         try:
             if not await self._measure():
-                raise ExchangeError("the exchange does not say its time")
+                raise ExchangeError("the exchange does not answer")
             self._port = await open_spot_port(self._client, self._broker.venue, self._symbol)
         except ExchangeError as error:
             self.trouble, self.key_refused = str(error), isinstance(error, KeyRefused)

@@ -22,7 +22,7 @@ LAST_MS: Final = 7_258_118_400_000
 UNSURE_MS: Final = 60_000
 JUMP_MS: Final = 1_000
 TRIES: Final = 4
-QUICK_MS: Final = 100
+QUICK_MS: Final = 500
 """An answer that took longer is asked for again, `TRIES` times at most: the quickest one counts."""
 NOTABLE_MS: Final = 1_000
 """Clock offsets up to this are harmless, and are not shown."""
