@@ -92,6 +92,11 @@ class TestOneOrder:
         assert found.refusals == 1
         assert [each.query_due for each in found.orders] == [False, True]
 
+    def test_refusals_while_pieces_seem_to_be_missing_are_not_counted(self) -> None:
+        found = ledger(order("exit"), refusals=1, short_at=NOW)
+        refused = heard(found, Refused("exit-1", "insufficient balance"))
+        assert (refused.refusals, refused.check_due) == (1, True)
+
     def test_an_order_that_is_taken_ends_the_row_of_refusals(self) -> None:
         found = ledger(order("exit"), refusals=2)
         assert (

@@ -87,12 +87,16 @@ def _ended(ledger: OrderLedger, id: str, ending: Ending, why: str, now: Time) ->
 
 
 def _refused(ledger: OrderLedger) -> OrderLedger:
-    """Have all that lives looked at before the next order: a refusal means that the world moved."""
+    """Have all that lives looked at before the next order: a refusal means that the world moved.
+
+    While pieces seem to be missing it is known why an order is refused: that disarms nothing.
+    """
     orders = tuple(
         order if order.is_done else order._replace(query_due=True, queries=0, queried_at=None)
         for order in ledger.orders
     )
-    return ledger._replace(orders=orders, check_due=True, refusals=ledger.refusals + 1)
+    count = ledger.refusals + (ledger.short_at is None)
+    return ledger._replace(orders=orders, check_due=True, refusals=count)
 
 
 def _unclear(ledger: OrderLedger, answer: Unclear) -> OrderLedger:
