@@ -104,6 +104,8 @@ def test_nothing_is_sent_while_it_is_not_armed_and_the_event_says_why():
     (_, rejected) = made.events(made.wanted[0])
     assert (rejected.kind, rejected.exit_reason) == ("rejected", "limits")
     assert "armed | " in rejected.note
+    # It is told a minute later: when it was refused is said, since it may be armed by then.
+    assert rejected.note.startswith("at 01:15:0")
     assert not made.venue.orders
 
 
@@ -397,3 +399,18 @@ def test_a_sale_by_hand_that_was_mostly_the_owners_costs_the_run_its_share_alone
     assert whole > 2 > -trade.pnl > 0
     assert trade.pnl == pytest.approx(-0.002 * trade.quantity * 100, rel=0.01)
     assert not read_arm(made.disk, made.home, ACCOUNT).arm.tripped
+
+
+def test_a_stop_that_somebody_cancels_is_logged_and_one_that_is_moved_is_not(caplog):
+    made = world(*[100.0] * 160)
+    made.arm()
+
+    def cancels(_):
+        leg = made.venue.live_orders(SYMBOL)[0]
+        made.venue.cancel_by_hand(leg.order_id, at=made.clock.true_now())
+
+    assert made.live(minute(90), [Action(minute(82), cancels)])
+    said = [text for text in caplog.messages if "was cancelled at the exchange" in text]
+    assert len(said) == 1
+    assert said[0].startswith("BTCUSDT:orders-once: the stop 746e62")
+    assert len(made.venue.live_orders(SYMBOL)) == 2

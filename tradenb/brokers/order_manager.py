@@ -372,6 +372,7 @@ class OrderManager:
             if self._is_saved and run.ledger._replace(looked_at=before.looked_at) == before:
                 return True
             self._is_saved = False
+            self._log_ended(before, run.ledger)
             self._tools.update(changed_orders(before, run.ledger))
             try:
                 synced = await self._tools.commit(run.ledger)
@@ -384,6 +385,15 @@ class OrderManager:
             except (StateError, OSError) as error:
                 self._say("not_saved", f"orders could not be saved: {error}")
                 return False
+
+    def _log_ended(self, before: OrderLedger, after: OrderLedger) -> None:
+        """Log a protection that ended at the exchange, not filled and not by us."""
+        for order in changed_orders(before, after):
+            rested = order.role == "protection" and order.working_at is not None
+            unfilled = order.ending == "cancelled" and order.filled == 0
+            if rested and unfilled and order.cancelled_at is None:
+                words = "%s: the stop %s was cancelled at the exchange, not by this run"
+                log.warning(words, self._run.id, order.id)
 
     def _say(self, name: AlarmName, words: str) -> None:
         self._news.say(name, words, self._tools.exchange_now())

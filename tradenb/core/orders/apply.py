@@ -29,6 +29,7 @@ from tradenb.core.orders.reconcile import looked, reconciled
 from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown, stopped
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
+from tradenb.core.timeframe import iso
 
 LOOKS_BEFORE_CHECK: Final = 3
 """After so many light looks in a row that failed all is looked at."""
@@ -204,9 +205,12 @@ def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> Or
                 estimated=any(order.known < order.filled for order in bought),
             )
         case "not_entered":
+            words = tell.words
+            if tell.reason == "limits":  # told at a later candle, where much may have changed
+                words = f"at {iso(now // 1_000 * 1_000)[11:]} UTC: {words}"
             report = ExecutionReport(
                 ledger.reports_made + 1, now, "not_entered", signal, reason=tell.reason,
-                words=tell.words,
+                words=words,
             )  # fmt: skip
         case _:
             report = _of_sales(ledger, tell, market, now)
