@@ -72,7 +72,7 @@ MUTANTS = [
         Mutant(
             "what is too much is not cut",
             f"{BOOK}:grant",
-            rewritten("if not fixed:", "if False:"),
+            rewritten("if not fixed and", "if False and"),
         ),
     ),
     (
