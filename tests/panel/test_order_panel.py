@@ -149,7 +149,9 @@ def test_the_kill_button_turns_the_switch_of_the_home_on(home, dashboards):
     shown.model.poll()
     (account,) = shown.model.orders["accounts"]
     assert account["killed"]
-    assert account["state"] == "kill switch on (flatten): no entries"
+    assert account["state"] == (
+        "kill switch on (flatten): no entries; still armed until 2024-01-08 01:00:02 UTC"
+    )
 
 
 def test_a_kill_for_a_run_that_is_not_known_turns_nothing_on(home, dashboards):
