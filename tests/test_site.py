@@ -65,7 +65,7 @@ def test_every_name_of_the_reference_has_an_example_that_runs():
 
 
 def test_messages_of_errors_name_what_is_filled_in_as_a_reader_would():
-    found = script("error_messages").raised()
+    found = script("raised_messages").raised()
     filled = [name for texts in found.values() for text in texts for name in BRACKETS.findall(text)]
     assert len(filled) > 200
     assert [name for name in filled if not re.fullmatch(r"[a-z][a-z0-9 ]*|\.\.\.", name)] == []
