@@ -20,7 +20,9 @@ from tradenb.store.paths import find_home
 
 PAGE = (Path(__file__).parents[2] / "docs" / "real_orders.md").read_text("utf-8")
 STEPS = PAGE[PAGE.index("## Ten minutes") : PAGE.index("## The testnet")]
-BOT = textwrap.dedent(re.search(r"```python\n(.*?)```", STEPS, re.DOTALL)[1])
+BOT, SERVER, BROKER = (
+    textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)```", STEPS, re.DOTALL)
+)
 COMMANDS = [
     shlex.split(line)
     for block in re.findall(r"```console\n(.*?)```", STEPS, re.DOTALL)
@@ -97,3 +99,43 @@ def run(verb, folder, environment):
         command(verb), cwd=folder, env=environment, capture_output=True, text=True, check=False,
         timeout=60,
     )  # fmt: skip
+
+
+def looked(state):
+    """Tell whether a run has looked at its account."""
+    return '"reports"' in state.read_text("utf-8")
+
+
+@pytest.mark.realtime
+def test_a_server_of_its_own_is_reached_by_bot_and_commands(tmp_path):
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
+    strategy = BOT[BOT.index("@tn.strategy") :]
+    strategy = re.sub(r"exchange=.*\n", "exchange=exchange,\n", strategy)
+    strategy = re.sub(r"broker=.*\n", "broker=broker,\n", strategy)
+    head = "import json\nfrom pathlib import Path\n\nimport tradenb as tn\n\n"
+    (tmp_path / "bot.py").write_text(f"{head}{BROKER}\n\n{strategy}", encoding="utf-8")
+    environment = {name: text for name, text in os.environ.items() if name[:8] != "TRADENB_"}
+    programs = {"cwd": tmp_path, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "server.py"], env=environment, **programs) as server:
+        try:
+            export, *keys = server.stdout.readline().split()
+            assert export == "export"
+            environment |= dict(each.split("=") for each in keys)
+            with subprocess.Popen(command("run"), env=environment, **programs) as bot:
+                try:
+                    assert "running BTCUSDT:buyer" in bot.stdout.readline()
+                    states = (tmp_path / "dump").glob
+                    until(lambda: any(map(looked, states("data/state/*/*.json"))), "a look")
+                finally:
+                    bot.kill()
+            ran = subprocess.run(
+                [sys.executable, "-m", "tradenb", "reconcile"],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (ran.returncode, "nothing differs" in ran.stdout) == (0, True), ran
+        finally:
+            server.kill()
