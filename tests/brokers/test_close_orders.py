@@ -176,6 +176,26 @@ def test_sales_by_hand_before_our_purchases_and_beyond_them_take_nothing_that_ca
         assert (found.sold, found.held) == (SOLD, held - SOLD)
 
 
+def test_a_sale_by_hand_of_other_coins_takes_nothing_once_our_orders_sold_what_they_had():
+    with account() as (server, clock):
+
+        async def left_and_entered_again(port, now):
+            held = await enter_alone(port, now)
+            trades(("SELL", 1))(server)  # of the ten that were there before
+            ids = [client_id("run", "s1", "exit", 1), client_id("run", "s2", "entry", 1)]
+            clock.at += 1_000
+            left = order(ids[0], "exit", now=clock.now(), side="sell", type="market", quantity=SOLD)
+            assert isinstance(await port.submit(left), Shown)
+            clock.at += 1_000
+            assert isinstance(await port.submit(order(ids[1], now=clock.now())), Shown)
+            return held
+
+        found, held = closed(server, clock, before=left_and_entered_again)
+        assert found.sold == SOLD
+        assert 0 <= found.held < D("0.1")
+        assert pieces(server) == 9 + 2 * (held - SOLD)
+
+
 def test_what_would_be_done_is_shown_first_and_no_more_is_done():
     with account() as (server, clock):
 

@@ -61,6 +61,18 @@ def test_a_holder_that_is_not_certain_is_refused(killed, capsys):
     assert killed == []
 
 
+def test_a_run_that_was_begun_anew_meanwhile_is_not_called_one_without_a_process(
+    killed, capsys, monkeypatch
+):
+    monkeypatch.setattr(force_close, "_end_holder", lambda *_: None)  # its service begins it anew
+    with FileLock(DISK, find_home().lock(KEY)):
+        assert main(["kill", "--force", "--wait", "0"]) == 1
+    said = capsys.readouterr().out
+    assert "is held by process" in said
+    assert "no process" not in said.replace("A run that no process holds", "")
+    assert killed == []
+
+
 def test_an_account_that_nobody_can_reach_is_left_and_said(killed, capsys):
     code, (words,) = force(capsys)
     assert code == 1

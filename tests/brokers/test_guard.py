@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,11 +12,13 @@ import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, kinds, path, world
 from tests.sources import frame, minute
 from tradenb.brokers.arming.arm_file import trip
+from tradenb.brokers.order_manager import OrderManager
 from tradenb.brokers.unattended import force_close, guard_runs
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import left_status
 from tradenb.brokers.unattended.force_close import HeldRun, runs_with_orders
 from tradenb.brokers.unattended.guard_runs import guard_once
+from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import Alarm
 from tradenb.errors import StateError
 from tradenb.live.live_run import record_of
@@ -355,3 +358,22 @@ def test_a_forced_close_sells_though_the_kill_switch_only_halts(monkeypatch):
     assert made.clock.run(closing).flat
     assert made.venue.live_orders(SYMBOL) == ()
     assert 2 <= made.venue.total("BTC") < D("2.01")  # the owner has two
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_refusals_add_up_after_an_account_was_armed_again_also_where_nobody_listens(listens):
+    """A run without a process is told of no permission, so its ledger names the one before."""
+    permission = SimpleNamespace(since=2_000, tripped="", words="armed", account="a")
+    run = SimpleNamespace(id="r", ledger=OrderLedger("r", armed_since=1_000), alarms=())
+    tools = SimpleNamespace(
+        permission=lambda: permission, accepted=tuple, tell=lambda *_: listens,
+        clock=SimpleNamespace(now=lambda: 5_000),
+    )  # fmt: skip
+    manager = OrderManager(run, None, tools)
+    found = []
+    for _ in range(4):
+        run.ledger = run.ledger._replace(refusals=run.ledger.refusals + 1)
+        run.ledger = manager._accepted(run.ledger)
+        found.append(run.ledger.refusals)
+        manager._news.look(permission, 5_000)
+    assert found == [0, 1, 2, 3]

@@ -216,6 +216,7 @@ def test_by_tag_an_account_is_closed_without_a_home(capsys):
         assert "bought 1.998 and sold 0 within 1 d; 0 that were sold by hand" in shown
         assert "nothing was cancelled or sold" in refused
         assert "add --yes" in refused
+        assert by_tag("--url", server.url, "--json") == 2
         assert by_tag("--url", server.url, "--yes") == 0
         words = "1.99 sold, 0.008 left of BTCUSDT, by orders of 1 d\n"
         assert capsys.readouterr().out.endswith(words)
@@ -249,6 +250,10 @@ def test_by_tag_a_person_types_the_symbol_before_anything_is_sold(monkeypatch, t
         monkeypatch.setattr(sys, "stdout", shown)
         assert by_tag("--url", server.url) == code
         said = shown.getvalue()
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        if code:  # with JSON nobody is asked about what he does not see
+            assert by_tag("--url", server.url, "--json") == 2
+            assert shown.getvalue() == said
         assert (
             said.index("sell 1.99 BTC") < said.index("Type BTCUSDT to do this") < said.index(words)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 
@@ -99,6 +100,39 @@ def test_a_key_of_another_account_is_refused(monkeypatch):
     monkeypatch.setattr(new_key, "ledger_of", lambda *_: (made.broker.id, nothing))
     with pytest.raises(StateError, match="has no order of it to show"):
         take(made)
+
+
+def test_of_a_position_older_than_what_is_read_the_newer_orders_are_to_be_shown(monkeypatch):
+    made = opened()
+
+    async def a_month_later(disk, *args):
+        seen, (entry, stop) = await seen_at(disk, *args), args[-1].orders
+        assert (entry.role, stop.role) == ("entry", "protection")
+        orders = tuple(each for each in seen.overview.orders if each.id != entry.id)
+        since = stop.sent_at
+        assert entry.sent_at < since
+        return seen._replace(overview=seen.overview._replace(orders=orders, since=since))
+
+    monkeypatch.setattr(new_key, "seen_at", a_month_later)
+    assert "the new key shows 1 of 1 orders" in take(made)
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_keeps_its_later_keys(tmp_path, monkeypatch):
+    home, first = Home(tmp_path), broker()
+    record_broker(DISK, home, first)
+    add_key(DISK, home, first.id, "00000000")
+    known = home.broker(first.id).read_bytes()
+
+    def fails(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DiskFilesystem, "read", fails)
+        record_broker(DISK, home, replace(first, account=tn.Account(cash=600, percent=20)))
+    assert home.broker(first.id).read_bytes() == known
+    record_broker(DISK, home, replace(first, account=tn.Account(cash=600, percent=20)))
+    assert b"00000000" in home.broker(first.id).read_bytes()
+    assert home.broker(first.id).read_bytes() != known
 
 
 def test_the_old_key_and_one_of_a_run_of_its_own_are_refused(monkeypatch):

@@ -44,15 +44,16 @@ def record_broker(filesystem: Filesystem, home: Home, given: Broker) -> None:
         "size": given.account.model_dump(include=_SIZE, exclude_none=True),
         "options": options,
     }
-    keys = _later_keys(filesystem, path)
-    if keys:
-        known["keys"] = keys
-    data = dump({"format": "tradenb-broker", "v": 1, **known}) + b"\n"
-    with contextlib.suppress(OSError):
-        if filesystem.read(path, limit=_LIMIT) == data:
-            return
+    before = b""
     try:
-        replace_durably(filesystem, path, data)
+        with contextlib.suppress(FileNotFoundError):
+            before = filesystem.read(path, limit=_LIMIT)
+        keys = _keys_in(before)  # not written anew without them because a read failed
+        if keys:
+            known["keys"] = keys
+        data = dump({"format": "tradenb-broker", "v": 1, **known}) + b"\n"
+        if before != data:
+            replace_durably(filesystem, path, data)
     except OSError as error:
         words = error.strerror or error
         log.warning("%s could not be written (%s); tradenb guard needs it", path, words)
@@ -154,8 +155,15 @@ def recorded_account(filesystem: Filesystem, home: Home, account: str) -> Accoun
 def _later_keys(filesystem: Filesystem, path: Path) -> list[str]:
     """Return the digits of the keys that an account has had since its first one."""
     try:
-        found = parse(filesystem.read(path, limit=_LIMIT))["keys"]
-    except (OSError, Damaged, LookupError, TypeError):
+        return _keys_in(filesystem.read(path, limit=_LIMIT))
+    except OSError:
+        return []
+
+
+def _keys_in(data: bytes) -> list[str]:
+    try:
+        found = parse(data)["keys"]
+    except (Damaged, LookupError, TypeError):
         return []
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 

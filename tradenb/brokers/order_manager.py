@@ -177,6 +177,7 @@ class OrderManager:
         self._closing = self._begun = False
         self._news = OrderNews(run, tools.tell)
         self._latest = 0
+        self._counted: int | None = None  # since when refusals count anew, told or not
         self._is_saved = False
 
     def close(self) -> None:
@@ -268,8 +269,8 @@ class OrderManager:
         if not trouble and not ledger.refusals:
             return ledger
         since = self._tools.permission().since
-        if since is not None and since != ledger.armed_since:
-            ledger = ledger._replace(refusals=0)
+        if since is not None and since not in (ledger.armed_since, self._counted):
+            ledger, self._counted = ledger._replace(refusals=0), since
         if not trouble:
             return ledger
         ledger = self._dated(ledger, ledger)

@@ -188,6 +188,7 @@ def _by_hand(seen: Overview, mine: Callable[[str], bool]) -> Decimal:
     """Return the pieces of ours that sales by hand may have been of.
 
     Each may have taken what our orders held when it was made, and nothing that they bought later.
+    What our orders sold after all was still there: that sale by hand was of other coins.
     """
     names = {order.exchange_id: order.id for order in seen.orders}
     held = gone = ZERO
@@ -196,6 +197,8 @@ def _by_hand(seen: Overview, mine: Callable[[str], bool]) -> Decimal:
         id = names.get(fill.exchange_id, "")
         if mine(id):
             held += _change(fill)
+            back = max(min(gone, -held), ZERO)
+            held, gone = held + back, gone - back
         elif fill.side == "sell" and not is_tagged(id):
             taken = max(min(held, -_change(fill)), ZERO)
             held, gone = held - taken, gone + taken

@@ -20,7 +20,7 @@ from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import is_flat
 from tradenb.engine.ports import Clock
 from tradenb.engine.serialise import from_record
-from tradenb.errors import StateError, TradenbError
+from tradenb.errors import StateError, StateLocked, TradenbError
 from tradenb.store.document.ledger_record import ledger_from_record
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
@@ -170,6 +170,8 @@ async def _close(
                 return ClosedRun(account, key.id, False, f"{error}; {left_words(run)}")
             flat = is_flat(run.known_ledger, run.desired) and run.has_looked
             return ClosedRun(account, key.id, flat, "" if flat else left_words(run))
+    except StateLocked as error:  # a service has begun it anew, or guard has it
+        return ClosedRun(account, key.id, False, str(error), ended=False)
     except (TradenbError, OSError) as error:
         return ClosedRun(account, key.id, False, str(error))
 

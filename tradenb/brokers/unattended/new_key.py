@@ -75,13 +75,16 @@ async def take_new_key(
 def _compared(ledger: OrderLedger, seen: Seen) -> tuple[int, list[str]]:
     """Return how many orders a key has to show, and those that it does not.
 
-    What rests, and what was filled: of others exchanges forget.
+    What rests, and what was filled: of others exchanges forget. Those of before the moment that is
+    read do not count: a position may be older.
     """
     shown = {snapshot.id for snapshot in seen.overview.orders}
     asked = [
         order
         for order in ledger.orders
-        if order.exchange_id is not None and (order.stands or order.filled > ZERO)
+        if order.exchange_id is not None
+        and (order.stands or order.filled > ZERO)
+        and order.sent_at >= seen.overview.since
     ]
     missing = [order.id for order in asked if shown.isdisjoint((order.id, *order.leg_ids))]
     return len(asked), missing

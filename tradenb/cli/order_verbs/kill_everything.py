@@ -175,6 +175,11 @@ async def _closed(options: argparse.Namespace) -> Closed | None:
             words = "orders and trades could not be read; is the exchange reachable?"
             return Closed(problems=(words,))
         if not found.is_nothing:
+            if options.json and not options.yes:
+                raise UsageError(
+                    "nothing was cancelled or sold: --json shows no person what would be; leave "
+                    "it out to be asked, or add --yes"
+                )
             if not options.json:
                 answer({}, _plan(symbol, base, days, found), as_json=False)
             if not options.yes and not _is_wanted(symbol):
