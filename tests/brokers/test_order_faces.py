@@ -18,6 +18,7 @@ from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow
 from tradenb.cli import main
 from tradenb.cli.doctor_checks import check_all
+from tradenb.live.status.listing import statuses
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_files import RunFiles
 from tradenb.store.filesystem import DiskFilesystem
@@ -208,3 +209,12 @@ def test_the_doctor_asks_the_address_of_the_run_for_its_time(tmp_path, monkeypat
         f"clock against {ACCOUNT.rpartition(':')[0]}", "5 ms ahead",
     )  # fmt: skip
     assert asked == [("binance", {"urls": urls})]
+
+
+def test_a_position_that_none_of_the_orders_is_of_is_not_called_over(tmp_path):
+    (found,) = statuses([], sold(tmp_path))
+    assert found.sold
+    state = found.state
+    another = state._replace(signal=state.signal._replace(id="another"))
+    assert not replace(found, state=another).sold
+    assert replace(found, state=another, status="idle").unwatched

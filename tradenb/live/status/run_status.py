@@ -187,8 +187,10 @@ class RunStatus:
     @property
     def sold(self) -> bool:
         """Whether what it holds by its state is over at the exchange, which it has yet to tell."""
-        held = self.state is not None and self.state.signal is not None
-        return held and self.orders is not None and self.orders.sold
+        held = None if self.state is None else self.state.signal
+        if held is None or self.orders is None or not self.orders.sold:
+            return False
+        return any(order.signal_id == held.id for order in self.orders.orders)
 
     @property
     def label(self) -> str:
