@@ -67,7 +67,8 @@ def apply(
         case Cancelled():
             return _cancelled(ledger, answer.id, now)
         case OpenOrders():
-            return looked(ledger, answer, venue, now)
+            after = looked(ledger, answer, venue, now)
+            return _unread(ledger, after) if answer.unread else after
         case Overview():
             return reconciled(ledger, answer, venue, market, now)
         case OverviewFailed() | OpenOrdersFailed():
@@ -144,6 +145,13 @@ def _not_looked(
     failed = ledger.looks_failed + 1
     due = ledger.check_due or answer.no_key or failed >= LOOKS_BEFORE_CHECK
     return ledger._replace(looked_at=now, looks_failed=failed, check_due=due)
+
+
+def _unread(before: OrderLedger, after: OrderLedger) -> OrderLedger:
+    """Count a look whose trades could not be read as one without an answer; exits go on."""
+    failed = before.looks_failed + 1
+    due = after.check_due or failed >= LOOKS_BEFORE_CHECK
+    return after._replace(looks_failed=failed, check_due=due)
 
 
 def _cancelled(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:

@@ -79,7 +79,7 @@ def looked(ledger: OrderLedger, seen: OpenOrders, venue: Venue, now: Time) -> Or
     mine, foreign = _split(ledger, seen.fills)
     for id, some in mine.items():
         ledger = _compared(ledger, id, some)
-    if seen.unread or _has_news(ledger, seen.fills, foreign, venue):
+    if _has_news(ledger, seen.fills, foreign, venue):
         ledger = ledger._replace(check_due=True)
     return _without_resting(ledger, {each.id for each in seen.orders}, seen.asked_at, venue)
 
