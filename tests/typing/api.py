@@ -82,7 +82,8 @@ assert_type(tn.risks.max_open(5), RiskSpec)
 assert_type(tn.risks.cooldown(30, after="stop_loss", name="calm"), RiskSpec)
 assert_type(tn.risks.max_drawdown(10), RiskSpec)
 assert_type(tn.risks.daily_loss(3), RiskSpec)
-tn.risks.cooldown(30, after="loss")  # type: ignore[arg-type]
+assert_type(tn.risks.cooldown(30, after="loss"), RiskSpec)
+tn.risks.cooldown(30, after="win")  # type: ignore[arg-type]
 
 tn.long(take_profit=1.0, minutes=5)  # type: ignore[call-arg]
 tn.long(**tn.bracket(stop=1.5, r=2), minutes=5, trail=1.0)
