@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".mypy_cache" / "mutants"
 STATE, EVENTS = "tradenb/core/lifecycle/state.py", "tradenb/core/events.py"
 CORE, ENGINE = "tradenb/core/", "tradenb/engine/"
-PUMP, FAST = "tradenb/engine/session/", "tradenb/backtest/fast/"
+PUMP, CLEARS = "tradenb/engine/session/", "tradenb/core/lifecycle/machine.py"
 
 
 class Mutant(NamedTuple):
@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
-    Mutant("a need", STATE, "Need = NeedCandles |", "Need = Phase | NeedCandles |", (PUMP, FAST)),
+    Mutant("a need", STATE, "Need = NeedCandles |", "Need = Phase | NeedCandles |", (PUMP, CLEARS)),
     Mutant("a kind of event", EVENTS, '    "ping",\n]', '    "ping",\n    "new",\n]', (ENGINE,)),
     Mutant("a kind of command", STATE, 'Literal["cancel",', 'Literal["new", "cancel",', (CORE,)),
 )
