@@ -135,3 +135,12 @@ def broken(seed: int, plan: str) -> bool:
         return bool(OrderLife(seed, PLANS[plan]).play())
     except AttributeError:  # a wrong machine may also fall over what it broke
         return True
+
+
+def test_orders_that_the_ledger_keeps_no_longer_are_judged_as_well() -> None:
+    life = OrderLife(1919, PLANS["moved"])
+    assert life.play() == []
+    ledger = life.doc.ledger
+    kept = {order.id for order in (*ledger.orders, *ledger.past)}
+    entries = [each for each in life.exchange.orders.values() if each.side == "BUY"]
+    assert any(each.client_id not in kept for each in entries)

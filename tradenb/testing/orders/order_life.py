@@ -216,6 +216,7 @@ class OrderLife(LifeWorld):
         wanted = self._decide(wanted)
         signals = before.signals + (wanted.signal_id not in ("", before.wanted.signal_id))
         ledger = pruned(before.ledger, heard, wanted.signal_id, self.market)
+        self.checks.forgot(before.ledger, ledger)
         if ledger.unexplained and self.random.random() < _ACCEPTS:
             ledger = ledger.with_accepted(ledger.unexplained)
         self.doc = _Document(wanted, heard, sold, signals, ledger)

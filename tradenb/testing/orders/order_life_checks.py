@@ -8,7 +8,7 @@ from decimal import Decimal
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_actions import Tell
-from tradenb.core.orders.order_records import ZERO
+from tradenb.core.orders.order_records import ZERO, Order
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.venue_records import STOPS, VenueOrder
@@ -38,6 +38,18 @@ class OrderChecks:
         self.exposed_since: int | None = None
         self._entries_at_kill: int | None = None
         self._checked = (0, 0, 0)
+        self._forgotten: dict[str, Order] = {}
+
+    def forgot(self, before: OrderLedger, after: OrderLedger) -> None:
+        """Remember the orders of old positions that a ledger keeps no longer."""
+        kept = {order.id for order in after.past}
+        self._forgotten |= {order.id: order for order in before.past if order.id not in kept}
+
+    def _all(self, ledger: OrderLedger) -> list[Order]:
+        """Return the orders of a ledger, and those that it kept once."""
+        kept = [*ledger.orders, *ledger.past]
+        ids = {order.id for order in kept}
+        return kept + [order for id, order in self._forgotten.items() if id not in ids]
 
     def _ours(self) -> list[VenueOrder]:
         return [order for order in self.exchange.orders.values() if is_ours(order.client_id)]
@@ -141,15 +153,16 @@ class OrderChecks:
         live = [order for order in self._ours() if order.is_live]
         if live:
             self.found.append(f"{len(live)} orders rest though nothing is wanted")
-        known = {order.id for order in (*ledger.orders, *ledger.past)}
-        legs = {id for order in (*ledger.orders, *ledger.past) for id in order.leg_ids}
+        orders = self._all(ledger)
+        known = {order.id for order in orders}
+        legs = {id for order in orders for id in order.leg_ids}
         for order in self._ours():
             if order.client_id not in known | legs:
                 self.found.append(f"{role_of(order.client_id)} order is not in the ledger")
         sold = sum((order.executed for order in self._ours() if order.side == "SELL"), ZERO)
         held = sum((held_quantity(ledger, each, market) for each in ledger.signals()), ledger.dust)
         outside = sum(
-            (order.filled for order in (*ledger.orders, *ledger.past) if order.role == "outside"),
+            (order.filled for order in orders if order.role == "outside"),
             ZERO,
         )
         there = self._bought() - sold - outside
@@ -167,7 +180,7 @@ class OrderChecks:
             str(trade.trade_id): trade._replace(price=changed.get(trade.trade_id, trade.price))
             for trade in self.exchange.trades
         }
-        for order in (*ledger.orders, *ledger.past):
+        for order in self._all(ledger):
             for fill in order.fills:
                 trade = trades[fill.id]
                 is_same = (fill.quantity, fill.price) == (trade.quantity, trade.price)
@@ -176,7 +189,7 @@ class OrderChecks:
 
     def told(self, ledger: OrderLedger, sold: Decimal) -> None:
         """Check that the lifecycle was told what happened, all of it, once."""
-        orders = (*ledger.orders, *ledger.past)
+        orders = self._all(ledger)
         left = sum(
             (order.filled for order in orders if order.side == "sell" and order.role != "dust"),
             ZERO,
