@@ -156,12 +156,7 @@ def export(
     before = found.facts()
     source = subject.exchange if candles is None else resolve_candle_source(candles)
     sample = _sample_of(subject, source, (start, end))
-    count = _proven(len(sample.events), sample.trades)
-    words = (
-        f"Over {iso(sample.start)} to {iso(sample.end)} UTC its {count} are those of the code "
-        "that it was made of."
-    )
-    text = script_text(found, job, file=target.name, verified=words)
+    text = script_text(found, job, file=target.name, verified=_verified(sample))
     check_values(text)
     prove(text, sample, found.values, before, found.secrets)
     _write(target, text)
