@@ -74,6 +74,10 @@ def test_dust_that_a_better_price_makes_enough_for_an_order_is_no_position() -> 
     assert any(order.role == "dust" for order in life.doc.ledger.past)
 
 
+def test_a_changed_trade_that_only_a_dead_process_has_seen_is_not_judged() -> None:
+    assert OrderLife(6187, PLANS["bad"]).play() == []
+
+
 class WatchedLife(OrderLife):
     """A life that remembers for how long it knew of a position without a stop, and who was told."""
 

@@ -125,6 +125,7 @@ class OrderLife(LifeWorld):
         dead = self.random.choice((500, 5_000, 40_000, 130_000))
         self._pass(dead)
         self.checks.died(dead)
+        self.checks.restarted()
         self.next_candle = max(self.next_candle, self.now // MINUTE * MINUTE)
         ledger = restarted(self.committed.ledger, self.now - self.lag)
         self.committed = self.doc = self.committed._replace(ledger=ledger)
@@ -140,6 +141,7 @@ class OrderLife(LifeWorld):
         if self.now < self.full_until and not self.calm:
             return False
         self.committed = self.doc
+        self.checks.wrote()
         self._may_die()
         return True
 
@@ -147,6 +149,7 @@ class OrderLife(LifeWorld):
         self.doc = self.doc._replace(ledger=ledger)
 
     def _hear(self, answer: Answer | Tell) -> None:
+        self.checks.heard(answer)
         now = self.now - self.lag
         self._put(apply(self.doc.ledger, answer, self.venue, self.market, now))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
+from tradenb.core.orders.answers import Answer, OpenOrders, Overview
 from tradenb.core.orders.client_ids import is_ours, role_of
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_actions import Tell
@@ -39,11 +40,27 @@ class OrderChecks:
         self._entries_at_kill: int | None = None
         self._checked = (0, 0, 0)
         self._forgotten: dict[str, Order] = {}
+        self._shown: set[str] = set()
+        self._judged: set[str] = set()
 
     def forgot(self, before: OrderLedger, after: OrderLedger) -> None:
         """Remember the orders of old positions that a ledger keeps no longer."""
         kept = {order.id for order in after.past}
         self._forgotten |= {order.id: order for order in before.past if order.id not in kept}
+
+    def heard(self, answer: Answer | Tell) -> None:
+        """Remember which trades with other numbers than they had were shown."""
+        if isinstance(answer, Overview | OpenOrders):
+            changed = {str(id) for id in self.wire.changed_trades}
+            self._shown |= changed & {fill.id for fill in answer.fills}
+
+    def wrote(self) -> None:
+        """Judge what was shown: it was heard, and the document was written since."""
+        self._judged |= self._shown
+
+    def restarted(self) -> None:
+        """Judge nothing that only a dead process has seen: old trades are not read again."""
+        self._shown = set()
 
     def _all(self, ledger: OrderLedger) -> list[Order]:
         """Return the orders of a ledger, and those that it kept once."""
@@ -180,11 +197,13 @@ class OrderChecks:
             str(trade.trade_id): trade._replace(price=changed.get(trade.trade_id, trade.price))
             for trade in self.exchange.trades
         }
-        for order in self._all(ledger):
+        for order in (*ledger.orders, *ledger.past):
             for fill in order.fills:
                 trade = trades[fill.id]
                 is_same = (fill.quantity, fill.price) == (trade.quantity, trade.price)
-                if not is_same and order.role != "outside" and order.id not in asked:
+                if is_same or fill.id not in self._judged:
+                    continue
+                if order.role != "outside" and order.id not in asked:
                     self.found.append(f"trade {fill.id} is another, and nobody was asked")
 
     def told(self, ledger: OrderLedger, sold: Decimal) -> None:
