@@ -16,7 +16,7 @@ from tradenb.brokers.order_manager import OrderManager
 from tradenb.brokers.unattended import force_close, guard_runs
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import left_status
-from tradenb.brokers.unattended.force_close import HeldRun, runs_with_orders
+from tradenb.brokers.unattended.force_close import HeldRun, runs_on, runs_with_orders
 from tradenb.brokers.unattended.guard_runs import guard_once
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import Alarm
@@ -70,6 +70,19 @@ def test_protection_that_is_gone_is_placed_again_and_the_next_start_goes_on_with
     assert after.ledger.orders == before.ledger.orders or len(after.ledger.orders) == 3
     assert after.state.is_open
     assert after.ledger.stops == ()
+
+
+def test_on_an_account_are_runs_that_hold_something_and_those_that_a_process_has():
+    def found(made, account):
+        return [held.key for held in runs_on(made.disk, made.home, account)]
+
+    made, flat = opened(), world(*[100.0] * 400)
+    assert found(made, made.broker.id) == [KEY]
+    assert found(made, "sandbox:loopback:another") == []
+    assert flat.live(minute(70))
+    assert found(flat, flat.broker.id) == []
+    with FileLock(flat.disk, flat.home.lock(KEY)):
+        assert found(flat, flat.broker.id) == [KEY]
 
 
 def test_a_run_that_a_process_has_is_left_to_it_and_one_without_orders_too():

@@ -139,8 +139,8 @@ def test_the_old_key_and_one_of_a_run_of_its_own_are_refused(monkeypatch):
     made = opened()
     name = f"{made.broker.id.rpartition(':')[0]}:{_digits()}"
     held = [HeldRun(Key("other", "ETHUSDT"), name, None)]
-    monkeypatch.setattr(new_key, "runs_with_orders", lambda *_: held)
-    with pytest.raises(StateError, match="ETHUSDT:other holds something on sandbox:"):
+    monkeypatch.setattr(new_key, "runs_on", lambda *_: held)
+    with pytest.raises(StateError, match="ETHUSDT:other runs or holds something on sandbox:"):
         take(made)
     monkeypatch.setattr(new_key, "ledger_of", lambda *_: (name, OrderLedger("r")))
     with pytest.raises(StateError, match="hold the key that it had; set the new one"):

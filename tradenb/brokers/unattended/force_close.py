@@ -67,15 +67,33 @@ class ClosedRun(NamedTuple):
 
 def runs_with_orders(filesystem: Filesystem, home: Home) -> Iterator[HeldRun]:
     """Yield the runs that have something at an exchange, by documents and order journals."""
+    for key, body in _bodies(filesystem, home):
+        if has_orders(filesystem, home, key, body):
+            yield _held(filesystem, home, key, body)
+
+
+def runs_on(filesystem: Filesystem, home: Home, account: str) -> Iterator[HeldRun]:
+    """Yield the runs that a process has or that hold something on an account."""
+    for key, body in _bodies(filesystem, home):
+        if body["account"] == account:
+            held = _held(filesystem, home, key, body)
+            if held.pid is not None or has_orders(filesystem, home, key, body):
+                yield held
+
+
+def _bodies(filesystem: Filesystem, home: Home) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     for key in home.keys(filesystem):
         try:
             found = read_document(filesystem, home.document(key))
         except (StateError, OSError):
             continue  # the list of what is open says so
-        if found is None or not has_orders(filesystem, home, key, found.body):
-            continue
-        pid = _pid_of(filesystem, home, key)
-        yield HeldRun(key, found.body["account"], pid, activity_of(pid) if pid else ())
+        if found is not None:
+            yield key, found.body
+
+
+def _held(filesystem: Filesystem, home: Home, key: Key, body: Mapping[str, Any]) -> HeldRun:
+    pid = _pid_of(filesystem, home, key)
+    return HeldRun(key, body["account"], pid, activity_of(pid) if pid else ())
 
 
 def has_orders(filesystem: Filesystem, home: Home, key: Key, body: Mapping[str, Any]) -> bool:

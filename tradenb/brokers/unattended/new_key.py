@@ -11,7 +11,7 @@ from typing import Final
 
 from tradenb.brokers.broker import key_digits
 from tradenb.brokers.broker_file import add_key, recorded_broker
-from tradenb.brokers.unattended.force_close import runs_with_orders
+from tradenb.brokers.unattended.force_close import runs_on
 from tradenb.brokers.unattended.reconcile_now import BrokerOf, Seen, ledger_of, seen_at
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_records import ZERO
@@ -51,12 +51,11 @@ async def take_new_key(
     name = ":".join((*account.split(":")[:2], digits))
     if name == account:
         raise StateError(f"the variables of {account} hold the key that it had; set the new one")
-    for held in runs_with_orders(filesystem, home):
-        if held.account == name:
-            raise StateError(
-                f"{held.key.id} holds something on {name}, which is the account of the new key; "
-                "stop that run and let it close first"
-            )
+    for held in runs_on(filesystem, home, name):
+        raise StateError(
+            f"{held.key.id} runs or holds something on {name}, which is the account of the new "
+            "key; stop that run and let it close first"
+        )
     seen = await seen_at(broker, clock, key.symbol, ledger)
     found, missing = _compared(ledger, seen)
     if missing or not found:
