@@ -177,6 +177,13 @@ def test_after_a_kill_the_status_does_not_call_a_sold_position_unwatched(tmp_pat
     assert "nothing is open" in capsys.readouterr().out
 
 
+def test_orders_of_a_run_without_a_process_are_for_the_guard_until_it_starts(tmp_path, capsys):
+    assert main(["status", "--home", str(copied(protected(), tmp_path).root)]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Go on with it: " in out
+    assert "until then tradenb guard looks after its orders" in out
+
+
 def test_an_entry_that_has_filled_is_not_called_cancelled(tmp_path):
     files = RunFiles(copied(protected(), tmp_path), KEY)
     held = files.status()

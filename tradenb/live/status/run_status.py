@@ -213,7 +213,10 @@ class RunStatus:
     def trouble(self) -> str:
         """Why it needs the user now, in a sentence; empty while it does not."""
         if self.unwatched and self.saved:
-            return f"{self.holds}: {self._not_watched} {self.way_on}"
+            guard = (
+                "" if self.orders is None else "; until then tradenb guard looks after its orders"
+            )
+            return f"{self.holds}: {self._not_watched} {self.way_on}{guard}"
         if self.orders is not None and self.orders.alarms:
             return self.orders.trouble
         if self.error:
