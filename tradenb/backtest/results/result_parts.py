@@ -8,7 +8,8 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tradenb.backtest.results.caveats import alarms, caveats, was_reached
+from tradenb.backtest.results.alarms import alarms
+from tradenb.backtest.results.caveats import caveats, was_reached
 from tradenb.backtest.results.open_signals import open_rows
 from tradenb.core.events import numbered
 from tradenb.core.signal import Signal

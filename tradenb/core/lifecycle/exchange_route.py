@@ -20,11 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, NamedTuple, cast, get_args
 
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.editing import Editing
-from tradenb.core.lifecycle.holding import DUST, ladder_of, opened, part_of, without
+from tradenb.core.lifecycle.holding import DUST, Holding, ladder_of, opened, part_of, without
 from tradenb.core.lifecycle.state import Command, State, idle_after, remember
 from tradenb.core.money.position_money import Grant, PositionMoney, with_money
 from tradenb.core.orders.order_records import (
@@ -204,6 +204,46 @@ def _left(
     opened_at = state.opened_at
     if holding is None or money is None or opened_at is None:
         return state, ()
+    sold = _sold(holding, money, report)
+    rest, money = sold.rest, sold.money
+    got = float(report.average) if report.average else price
+    said = report.reason if report.reason in get_args(ExitReason) else "flattened"
+    reason = cast(ExitReason, holding.stop_by if said == "stop_loss" else said)
+    state = state._replace(earned=state.earned + sold.change)
+    if report.kind != "exited":
+        execution = state.execution or Execution()
+        if money.quantity <= execution.quantity * (1 + DUST):
+            execution = execution._replace(quantity=0.0, reason="")
+        event = event_of(
+            state, at, "partial", signal, price=got, exit_reason=reason, pnl_percent=sold.percent,
+            fraction=sold.cost, quantity=sold.pieces, note=report.words or None,
+        )  # fmt: skip
+        return state._replace(holding=rest, execution=execution), (event,)
+    percent = rest.realised / rest.invested
+    trade = closed_trade(
+        signal, opened_at, at, got, reason, percent,
+        entries=rest.entries, exits=rest.exits, invested=rest.invested,
+    )  # fmt: skip
+    event = event_of(
+        state, at, "closed", signal, price=got, exit_reason=reason, pnl_percent=percent,
+        fraction=sold.cost, quantity=float(report.quantity), note=report.words or None,
+    )  # fmt: skip
+    return idle_after(state, remember(state.trades, with_money(trade, money))), (event,)
+
+
+class _Sold(NamedTuple):
+    """What was sold of a position: its part of the cost, its pieces, and what is left after it."""
+
+    cost: float
+    pieces: float
+    percent: float
+    change: float
+    rest: Holding
+    money: PositionMoney
+
+
+def _sold(holding: Holding, money: PositionMoney, report: ExecutionReport) -> _Sold:
+    """Take from a position what a report says was sold of it; `exited` takes all that is left."""
     whole = report.kind == "exited"
     sold, value, fees = float(report.quantity), float(report.value), float(report.fees)
     pieces = money.quantity if whole else min(sold, money.quantity)
@@ -221,30 +261,7 @@ def _left(
         earned=money.earned + change,
         fees=money.fees + fees,
     )
-    rest = rest._replace(money=money)
-    got = float(report.average) if report.average else price
-    said = report.reason if report.reason in get_args(ExitReason) else "flattened"
-    reason = cast(ExitReason, holding.stop_by if said == "stop_loss" else said)
-    state = state._replace(earned=state.earned + change)
-    if not whole:
-        execution = state.execution or Execution()
-        if money.quantity <= execution.quantity * (1 + DUST):
-            execution = execution._replace(quantity=0.0, reason="")
-        event = event_of(
-            state, at, "partial", signal, price=got, exit_reason=reason, pnl_percent=percent,
-            fraction=cost, quantity=pieces, note=report.words or None,
-        )  # fmt: skip
-        return state._replace(holding=rest, execution=execution), (event,)
-    percent = rest.realised / rest.invested
-    trade = closed_trade(
-        signal, opened_at, at, got, reason, percent,
-        entries=rest.entries, exits=rest.exits, invested=rest.invested,
-    )  # fmt: skip
-    event = event_of(
-        state, at, "closed", signal, price=got, exit_reason=reason, pnl_percent=percent,
-        fraction=cost, quantity=sold, note=report.words or None,
-    )  # fmt: skip
-    return idle_after(state, remember(state.trades, with_money(trade, money))), (event,)
+    return _Sold(cost, pieces, percent, change, rest._replace(money=money), money)
 
 
 def desired_position(state: State) -> DesiredPosition:

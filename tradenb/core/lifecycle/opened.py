@@ -62,9 +62,7 @@ def follow(
     passed = passed_milestones(state, signal, None, candles, rules, start, until)
     if row < 0:
         state = fired(state, passed)
-        if pause is not None:
-            return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
-        return Step(end, EXITS, state.moved(end), passed, beyond_end)
+        return _goes_on(state, candles, until, passed, pause, end, beyond_end)
     if touched:
         price, reason = exit_of(signal, prices.extremes(candles, row, rules), rules)
     elif span.expiry is not None and span.expiry.at_open:
@@ -73,6 +71,21 @@ def follow(
         price, reason = prices.market_price(candles, row, rules), "time_expired"
     state = before(state, candles, row)
     return close(state, signal, opened_at, candles.ends_at(row), price, reason, rules, passed)
+
+
+def _goes_on(
+    state: State,
+    candles: Candles,
+    stop: int,
+    passed: tuple[Event, ...],
+    pause: int | None,
+    end: int,
+    beyond_end: Need | None,
+) -> Step:
+    """Leave a position open that nothing closes before the row `stop`."""
+    if pause is not None:
+        return Step(pause, EXITS, tested(before(state, candles, stop - 1)), passed, None)
+    return Step(end, EXITS, state.moved(end), passed, beyond_end)
 
 
 class _Span(NamedTuple):
@@ -230,20 +243,10 @@ def _follow_held(
     start = candles.index(state.cursor) + 1
     span = _span(state, signal, opened_at, candles, candles.index(end if pause is None else pause))
     stop, expiry = span
-    if (
-        stop - start <= _FEW
-        and expiry is None
-        and rules.touch == "candle"
-        and rules.price == "close"
-    ):
-        plan, known = plan_of(signal, holding), {"gained": state.gained, "lost": state.lost}
-        peak = quiet_peak(signal, holding, plan, candles, start, stop, **known)
-        if peak is not None:
-            if peak != holding.peak:
-                state = state._replace(holding=holding._replace(peak=peak))
-            if pause is not None:
-                return Step(pause, EXITS, tested(before(state, candles, stop - 1)), (), None)
-            return Step(end, EXITS, state.moved(end), (), beyond_end)
+    if expiry is None:
+        quiet = _after_quiet_candles(state, signal, holding, candles, rules, start, stop)
+        if quiet is not None:
+            return _goes_on(quiet, candles, stop, (), pause, end, beyond_end)
     found = follow_stop(signal, holding, candles, rules, start, stop)
     row = found.row
     if row < 0 and expiry is not None:
@@ -255,9 +258,7 @@ def _follow_held(
     gained, lost = farthest(state, passed)
     state = state._replace(signal=found.signal, holding=found.holding, gained=gained, lost=lost)
     if row < 0:
-        if pause is not None:
-            return Step(pause, EXITS, tested(before(state, candles, until - 1)), passed, None)
-        return Step(end, EXITS, state.moved(end), passed, beyond_end)
+        return _goes_on(state, candles, until, passed, pause, end, beyond_end)
     state, at = before(state, candles, row), candles.ends_at(row)
     editing = editing_of(
         state, found.signal, opened_at, at, prices.market_price(candles, row, rules), rules
@@ -271,3 +272,22 @@ def _follow_held(
     if editing.trade is None:
         after = tested(after) if at == pause and not editing.over else after.moved(at)
     return Step(at, EXITS, after, (*passed, *editing.events), None)
+
+
+def _after_quiet_candles(
+    state: State,
+    signal: Signal,
+    holding: Holding,
+    candles: Candles,
+    rules: Rules,
+    start: int,
+    stop: int,
+) -> State | None:
+    """Return the state after a few candles that do nothing to a position, or None if one may."""
+    if stop - start > _FEW or rules.touch != "candle" or rules.price != "close":
+        return None
+    plan, known = plan_of(signal, holding), {"gained": state.gained, "lost": state.lost}
+    peak = quiet_peak(signal, holding, plan, candles, start, stop, **known)
+    if peak is None:
+        return None
+    return state if peak == holding.peak else state._replace(holding=holding._replace(peak=peak))

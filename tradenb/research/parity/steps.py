@@ -71,11 +71,7 @@ def steps(
         earned=evidence.earned,
     )
 
-    def first() -> tuple[str, str]:
-        names = ", ".join(changed_names(evidence.coded, codes))
-        return ("unexplained", "") if known and not names else ("code changed", names)
-
-    yield Step(given, first)
+    yield Step(given, lambda: _unexplained(evidence, codes, known))
     if given.reports is not None:
         given = replace(given, reports=None)
         yield _plain(EXECUTION, given)
@@ -96,6 +92,13 @@ def steps(
         yield _plain("error", given)
     given = replace(given, refusals=None)
     yield _plain("refused by risk", given)
+    yield from _as_today(evidence, codes, today, given)
+
+
+def _as_today(
+    evidence: Evidence, codes: list[RanCode], today: StrategySpec, given: Circumstances
+) -> Iterator[Step]:
+    """Yield the last steps: the rules of today, then the code of today."""
     rules = words_of_rules(evidence.ruled, evidence.rules)
     if rules:
         latest = RulesGiven(evidence.start, evidence.rules, evidence.rules)
@@ -105,6 +108,12 @@ def steps(
     if names is not None:
         given = replace(given, codes=(RanCode(evidence.start, today),))
         yield _plain("code changed", given, names)
+
+
+def _unexplained(evidence: Evidence, codes: list[RanCode], known: bool) -> tuple[str, str]:
+    """Name what differs with nothing left out: code that is not what ran, or nothing known."""
+    names = ", ".join(changed_names(evidence.coded, codes))
+    return ("unexplained", "") if known and not names else ("code changed", names)
 
 
 def _plain(cause: str, given: Circumstances, what: str = "") -> Step:
