@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tradenb.backtest.results.strategy_alarms import alarms
 from tradenb.backtest.results.caveats import caveats, was_reached
 from tradenb.backtest.results.open_signals import open_rows
+from tradenb.backtest.results.strategy_alarms import alarms
 from tradenb.core.events import numbered
 from tradenb.core.signal import Signal
 from tradenb.engine.ports import step_of
