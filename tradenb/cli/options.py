@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tradenb.errors import UsageError
 
 if TYPE_CHECKING:
+    from tradenb.live.attached_run import AttachedRun
     from tradenb.store.paths import Home
 
 Run = TypeVar("Run")
@@ -45,6 +46,22 @@ def named(name: str, runs: Sequence[Run], id_of: Callable[[Run], str]) -> list[R
     if len(ids) > 1:
         raise UsageError(f"{name} may be any of {', '.join(ids)}; give the whole name")
     return found
+
+
+def running_run(options: argparse.Namespace, none: dict[str, None]) -> AttachedRun | None:
+    """Return the running run that is named, the live one before its rehearsal.
+
+    If there is none, this is said, in JSON as `none`.
+    """
+    from tradenb.live.attached_run import attached
+
+    running = attached(options.home)
+    found = named(options.name, running, lambda run: run.id)
+    if found:
+        return found[0]
+    ids = ", ".join(run.id for run in running) or "none"
+    answer(none, f"no run {options.name}; running: {ids}", as_json=options.json)
+    return None
 
 
 def rehearsals(home: Home) -> str:

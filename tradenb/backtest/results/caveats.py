@@ -29,9 +29,9 @@ def caveats(
     asks_lost: int,
     troubled: Sequence[Event],
     coverage: Coverages,
-    opened: Sequence[Signal] = (),
-    cut: Sequence[float] = (),
-    reached: int = 0,
+    opened: Sequence[Signal],
+    cut: Sequence[float],
+    reached: int,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     candles = {each.state.symbol: each.candles for each in session.instances}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tradenb.cli.options import add_common, answer, named
+from tradenb.cli.options import add_common, answer, running_run
 
 _LEVELS = {"stop": "stop_loss", "target": "take_profit", "minutes": "minutes", "until": "until"}
 
@@ -37,15 +37,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the run; 1 if no such run is running."""
-    from tradenb.live.attached_run import attached
-
-    running = attached(options.home)
-    found = named(options.name, running, lambda run: run.id)
-    if not found:
-        ids = ", ".join(item.id for item in running) or "none"
-        answer({"asked": None}, f"no run {options.name}; running: {ids}", as_json=options.json)
+    meant = running_run(options, {"asked": None})
+    if meant is None:
         return 1
-    meant = found[0]  # of a live run and its rehearsal, the live one
     if hasattr(options, "fraction"):
         given: dict[str, object] = {"fraction": options.fraction}
         meant.close(options.fraction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tradenb.cli.options import add_common, answer, named
+from tradenb.cli.options import add_common, answer, running_run
 
 
 def add(commands: Any) -> None:
@@ -23,16 +23,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Take back what is pending; 1 if no such run is running, or nothing is pending."""
-    from tradenb.live.attached_run import attached
-
-    running = attached(options.home)
-    found = named(options.name, running, lambda run: run.id)
-    if not found:
-        ids = ", ".join(item.id for item in running) or "none"
-        words = f"no run {options.name}; running: {ids}"
-        answer({"withdrawn": None}, words, as_json=options.json)
+    run = running_run(options, {"withdrawn": None})
+    if run is None:
         return 1
-    run = found[0]  # of a live run and its rehearsal, the live one
     meant = [each for each in run.pending_commands if options.id in (None, each.id)]
     run.withdraw(options.id)
     facts = {"withdrawn": run.id, "commands": [each._asdict() for each in meant]}

@@ -75,7 +75,7 @@ def abandon(state: State, price: float, rules: Rules) -> Step | None:
     if signal is None:
         return None
     if state.execution is not None and (state.is_open or state.is_sending):
-        left = leave_without_candle(state, "abandoned")
+        left = leave_without_candle(state)
         event = event_of(state, at, "exiting", signal, price=price, exit_reason="abandoned")
         return None if left is state else Step(at, EXITS, left, (event,), None)
     if state.opened_at is None:

@@ -146,9 +146,9 @@ class Editing:
         self.state = self.state._replace(earned=self.state.earned + booked.change)
         return booked
 
-    def sell_all(self, price: float, reason: ExitReason, note: str | None = None) -> None:
+    def sell_all(self, price: float, reason: ExitReason) -> None:
         """Close all that is left, at market."""
-        self.sell(self.holding.cost, price, reason, note=note)
+        self.sell(self.holding.cost, price, reason)
 
     def sell_rung(
         self, price: float | None = None, *, limit: bool = True, note: str | None = None

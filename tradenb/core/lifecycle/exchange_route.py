@@ -137,12 +137,12 @@ def leave_entering(state: State) -> State:
     return state._replace(execution=execution._replace(want="exit", reason="flattened"))
 
 
-def leave_without_candle(state: State, reason: str) -> State:
+def leave_without_candle(state: State) -> State:
     """Want what is held, or on its way in, to be gone; the same state where it is leaving."""
     execution = state.execution
     if execution is None or execution.want == "exit":
         return state
-    wanted = execution._replace(want="exit", since=state.cursor, quantity=0.0, reason=reason)
+    wanted = execution._replace(want="exit", since=state.cursor, quantity=0.0, reason="abandoned")
     return state._replace(execution=wanted)
 
 

@@ -216,11 +216,7 @@ class Analysis:
             with suppress(TradenbError):
                 self.run(leak.after, shown, follow)
             runs.append(follow)
-        for one, other in zip(*(run.followers for run in runs), strict=True):
-            found = first_difference(one.moments, other.moments)
-            if found is not None:
-                return found
-        return self._beginning
+        return self._first_line(*runs)
 
     def knowing(self, base: Replies) -> list[Leak]:
         """Return a decision for each value that was made of the future, as far as its rows show.
@@ -264,8 +260,12 @@ class Analysis:
             with suppress(TradenbError):
                 self.run(leak.at, None, follow, without)
             runs.append(follow)
-        for one, other in zip(*(run.followers for run in runs), strict=True):
-            found = first_difference(one.moments, other.moments)
+        return self._first_line(*runs)
+
+    def _first_line(self, base: Follow, other: Follow) -> Line:
+        """Return the first line at which two runs differ; if none does, that of the function."""
+        for one, two in zip(base.followers, other.followers, strict=True):
+            found = first_difference(one.moments, two.moments)
             if found is not None:
                 return found
         return self._beginning

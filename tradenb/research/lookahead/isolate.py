@@ -31,7 +31,6 @@ from tradenb.research.lookahead.iterators import copied_stream
 from tradenb.research.lookahead.noise import Spoiler
 from tradenb.research.lookahead.readers import Readers, sent_by
 
-Space = dict[str, Any]
 _DEPTH: Final = 4
 _COLLECTIONS: Final = frozenset({list, tuple, set, frozenset, dict})
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), CodeType)

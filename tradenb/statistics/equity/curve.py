@@ -106,12 +106,12 @@ class Curve:
             peak = max(peak, top)
         return largest * 100
 
-    def series(self, name: str = "equity") -> pandas.Series[float]:
+    def series(self) -> pandas.Series[float]:
         """Return the value at each given close; the index "at" is datetime64[ms, UTC]."""
         import pandas
 
         index = pandas.DatetimeIndex(self.at.view("datetime64[ms]"), name="at").tz_localize("UTC")
-        found = pandas.Series(self.at_each_close(), index=index, name=name, dtype="float64")
+        found = pandas.Series(self.at_each_close(), index=index, name="equity", dtype="float64")
         found.attrs[FIRST] = self.first
         return found
 
@@ -122,9 +122,7 @@ def peaks_of(values: Floats, first: float) -> Floats:
     return np.maximum(found, first, out=found)
 
 
-def curve_of_closes(
-    closed_at: Times, percent: Floats, *, start: int, end: int, first: float = 1.0
-) -> Curve:
+def curve_of_closes(closed_at: Times, percent: Floats, *, start: int, end: int) -> Curve:
     """Compound closed trades; where no prices are known there is a value at each close only.
 
     Parameters
@@ -134,7 +132,7 @@ def curve_of_closes(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         factors = 1 + percent / 100
-        grown = first * np.multiply.accumulate(factors)
+        grown = np.multiply.accumulate(factors)
     last = np.flatnonzero(np.diff(closed_at, append=np.iinfo(np.int64).max))
     values, ruined_at = grown[last], None
     if (factors <= 0).any():
@@ -142,4 +140,4 @@ def curve_of_closes(
         ruined_at = int(closed_at[broken])
         values[np.searchsorted(closed_at[last], ruined_at) :] = 0.0
     rows = np.arange(len(last), dtype=np.int64)
-    return Curve(start, end, closed_at[last], rows, values, first, ruined_at)
+    return Curve(start, end, closed_at[last], rows, values, 1.0, ruined_at)

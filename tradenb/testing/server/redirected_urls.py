@@ -18,27 +18,26 @@ from tradenb.exchanges.ccxt.ccxt_client import ccxt_class
 _TABLES: Final = ("api", "test", "demo")
 
 
-def redirected_urls(base: str, name: str = "binance") -> dict[str, Any]:
-    """Return ccxt's option `urls` for an exchange, with every group on a server at `base`.
+def redirected_urls(base: str) -> dict[str, Any]:
+    """Return ccxt's option `urls` for Binance, with every group on a server at `base`.
 
     Parameters
     ----------
     base : str
         Such as "http://127.0.0.1:8000".
-    name : str, default "binance"
 
     Raises
     ------
     UsageError
         When the installed ccxt has a group that cannot be redirected.
     """
-    tables = _tables(name)
+    tables = _tables()
     return {key: _redirected(tables[key], base, key) for key in _TABLES if key in tables}
 
 
 @lru_cache
-def _tables(name: str) -> Mapping[str, Any]:
-    tables: Mapping[str, Any] = ccxt_class(name)().urls
+def _tables() -> Mapping[str, Any]:
+    tables: Mapping[str, Any] = ccxt_class("binance")().urls
     return tables
 
 

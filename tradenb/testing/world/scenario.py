@@ -102,7 +102,7 @@ def scenario_of(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
     random = Random(seed)
     shared = random.random() < 0.3
-    phases = [_phase(random, faulty=True) for _ in range(random.choice((2, 3, 3, 4)))]
+    phases = [_phase(random) for _ in range(random.choice((2, 3, 3, 4)))]
     _put_clocks_ahead(phases, clocks := Random(f"{seed}:clock"))
     phases.append(Phase(QUIET // MINUTE + 3, "release", 0))
     minutes = sum(item.minutes + item.downtime_s // 60 + 4 for item in phases) + 60
@@ -130,18 +130,18 @@ def _put_clocks_ahead(phases: list[Phase], random: Random) -> None:
             phase.troubles = [each for each in phase.troubles if each[0] != "forming"]
 
 
-def _phase(random: Random, *, faulty: bool) -> Phase:
+def _phase(random: Random) -> Phase:
     endings: tuple[Ending, ...] = ("release", "kill", "crash", "crash", "power", "power")
     found = Phase(
         minutes=random.choice((3, 6, 10)),
-        ending=random.choice(endings) if faulty else "release",
+        ending=random.choice(endings),
         downtime_s=random.choice(DOWNTIMES),
         crash_at=random.randrange(350),
     )
-    if faulty and random.random() < 0.5:
+    if random.random() < 0.5:
         found.disk_error = random.choice(("full", "once"))
         found.error_at = random.randrange(200)
-    for _ in range(random.choice((0, 0, 1, 2)) if faulty else 0):
+    for _ in range(random.choice((0, 0, 1, 2))):
         begin = random.randrange(found.minutes * 60)
         found.troubles.append((random.choice(TROUBLES), begin, random.choice((3, 20, 100))))
     return found

@@ -124,12 +124,12 @@ def known_at(line: IndicatorLine, moments: Times) -> Floats:
     return np.where(rows >= 0, line.values[np.maximum(rows, 0)], np.nan)
 
 
-def all_candles_script(drawn: Sequence[Drawn], *, rows: int = ROWS) -> str:
+def all_candles_script(drawn: Sequence[Drawn]) -> str:
     """Return a script with all candles of the symbols, for a file beside a page with their chart.
 
     `chart.js` takes them in the place of those in the page, if they are there.
     """
-    share = max(rows // max(len(drawn), 1), FEWEST_ROWS)
+    share = max(ROWS // max(len(drawn), 1), FEWEST_ROWS)
     found = [_candles(each, [], share, everything=True) for each in drawn]
     return f"globalThis.tradenbCandles = {chart_json(found)};"
 

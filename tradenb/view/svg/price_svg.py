@@ -89,26 +89,17 @@ def price_svg(
     targets : sequence of float, optional
         The targets of what is open that are left; default the one of the signal.
     """
-    first, last = candles.start, candles.end
     low, high = _range(candles, overlays)
     levels = _levels(signal, opened_at, targets, low, high)
     low = min([low, *(level.at for level in levels)])
     high = max([high, *(level.at for level in levels)])
-    within = [trade for trade in trades if first <= trade.closed_at <= last]
-    drawn = within[-marked:]
-    seen = _seen(lines, drawn, first, last)
-    entries: list[str] = [trade.position for trade in drawn if trade.opened_at >= first]
-    opened = _still_open(seen, signal, opened_at, first)
-    entries += [position for position, _, _ in opened]
-    left_out = len(within) > len(drawn)
-    more = f"the newest {marked:,} of {len(within):,} trades" if left_out else ""
-    samples = legend_of(entries, drawn, more, [*_others(seen, first), *overlay_samples(overlays)])
-    rows = legend_rows(samples, width - _LEGEND_LEFT)
+    shown = _shown(candles, trades, signal, opened_at, lines, marked)
+    rows = legend_rows(_samples(shown, candles.start, overlays), width - _LEGEND_LEFT)
     top = _TOP + LEGEND_ROW * len(rows)
-    area = _area(first, last, low, high, levels, top=top, width=width)
-    firsts = {each.signal_id: each.entry[0].level or 0.0 for each in seen}
+    area = _area(candles.start, candles.end, low, high, levels, top=top, width=width)
+    firsts = {each.signal_id: each.entry[0].level or 0.0 for each in shown.lines}
     over_time = signal is not None and signal.id in firsts
-    size = 1.0 if len(drawn) <= MARKED else 0.7
+    size = 1.0 if len(shown.trades) <= MARKED else 0.7
     return "".join(
         [
             head_of("tnb-price", width, HEIGHT, _description(candles, signal)),
@@ -117,16 +108,51 @@ def price_svg(
                 _level(area, level, y, across=not (over_time and level.name == "stop"))
                 for level, y in _spread(area, levels)
             ),
-            *(stop_path(area, each) for each in seen),
+            *(stop_path(area, each) for each in shown.lines),
             *(overlay_path(area, each, place) for place, each in enumerate(overlays)),
             _closes(area, candles),
-            *(_trade(area, trade, size, firsts) for trade in drawn),
-            *(_entered(area, *each) for each in opened),
-            *(part_marks(area, each, size) for each in seen),
+            *(_trade(area, trade, size, firsts) for trade in shown.trades),
+            *(_entered(area, *each) for each in shown.opened),
+            *(part_marks(area, each, size) for each in shown.lines),
             legend(area.left, _TOP - 4, rows),
             "</svg>",
         ]
     )
+
+
+class _Shown(NamedTuple):
+    """What of a run is drawn: the marked ones of its trades, the positions, what is open."""
+
+    trades: list[Trade]
+    all_trades: int
+    lines: list[PositionLines]
+    opened: list[tuple[str, int, float]]
+
+
+def _shown(
+    candles: Candles,
+    trades: Sequence[Trade],
+    signal: Signal | None,
+    opened_at: int | None,
+    lines: Sequence[PositionLines],
+    marked: int,
+) -> _Shown:
+    """Choose what lies within the candles."""
+    first, last = candles.start, candles.end
+    within = [trade for trade in trades if first <= trade.closed_at <= last]
+    drawn = within[-marked:]
+    seen = _seen(lines, drawn, first, last)
+    return _Shown(drawn, len(within), seen, _still_open(seen, signal, opened_at, first))
+
+
+def _samples(shown: _Shown, first: int, overlays: Sequence[Overlay]) -> list[Sample]:
+    """Return what the legend explains, and that trades are left out, if they are."""
+    entries: list[str] = [trade.position for trade in shown.trades if trade.opened_at >= first]
+    entries += [position for position, _, _ in shown.opened]
+    count = len(shown.trades)
+    more = f"the newest {count:,} of {shown.all_trades:,} trades"
+    others = [*_others(shown.lines, first), *overlay_samples(overlays)]
+    return legend_of(entries, shown.trades, more if count < shown.all_trades else "", others)
 
 
 def _range(candles: Candles, overlays: Sequence[Overlay]) -> tuple[float, float]:
