@@ -51,6 +51,7 @@ format: $(DEV)  ## mend what lint can mend by itself
 
 types: $(DEV)  ## check the types, strictly
 	$(BIN)/mypy tradenb $(wildcard tests/typing)
+	$(BIN)/mypy --explicit-package-bases $(wildcard tests/order_lives)
 	$(BIN)/python tests/typing/mutants.py
 
 floors: $(DEV)  ## check who may import whom

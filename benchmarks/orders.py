@@ -35,7 +35,7 @@ from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 RUNS = 50
 LOOK_S = 15

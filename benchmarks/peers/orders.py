@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tests.order_lives.order_life_world import SYMBOL
+from tests.order_lives.order_scenario import OrderScenario, Scenario
 from tradenb.clock import SystemClock
 from tradenb.core.orders.ledger import held_quantity
 from tradenb.core.orders.order_records import DesiredPosition
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.order_life_world import SYMBOL
-from tradenb.testing.orders.order_scenario import OrderScenario, Scenario
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_faults import LOST, PROXY, REFUSALS, UNSURE, VenueFault
 from tradenb.testing.venue.venue_records import STOPS

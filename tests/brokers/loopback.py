@@ -15,7 +15,7 @@ from tradenb.exchanges.orders.order_client import OrderClient
 from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.exchanges.orders.spot_markets import spot_market
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 
 class Clock:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import tradenb as tn
+from tests.order_lives.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tests.sources import frame, minute
 from tradenb.brokers.arming.arm_file import read_arm
 from tradenb.core.orders.client_ids import client_id, is_ours, leg_ids
@@ -14,7 +15,6 @@ from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import Order, Role
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import LiveRun, record_of
-from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.venue_faults import VenueFault

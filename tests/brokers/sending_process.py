@@ -25,7 +25,7 @@ from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.run_registry import RunRegistry
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 BEFORE_MS = 12_000
 KEY = Key("buys-once", "BTCUSDT")

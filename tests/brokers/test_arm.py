@@ -25,7 +25,7 @@ from tradenb.live.attached_run import AttachedRun
 from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 NOW = to_ms("2026-01-05 12:00")

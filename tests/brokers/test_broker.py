@@ -11,7 +11,7 @@ from tradenb.clock import SystemClock
 from tradenb.live.run_registry import RunRegistry
 from tradenb.live.state.checkpoint import Checkpoint
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 MONEY = tn.Account(cash=500, percent=20)
 LOCAL = {"api": {"public": "http://127.0.0.1:1/api/v3", "private": "http://127.0.0.1:1/api/v3"}}

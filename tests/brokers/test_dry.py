@@ -12,6 +12,7 @@ import tradenb as tn
 from tests.brokers.accounts import D
 from tests.brokers.test_preflight import GOOD
 from tests.laws.mutants import Mutant, planted, rewritten
+from tests.order_lives.live_order_life import SYMBOL, OrderWorld
 from tests.sources import MINUTE, T0, frame, minute
 from tests.testing.server.conftest import FLAT, HELD
 from tradenb.brokers.arming.arm_target import arm_target
@@ -29,8 +30,7 @@ from tradenb.exchanges.ccxt.server_time import TRIES
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.live_order_life import SYMBOL, OrderWorld
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewOrder
 from tradenb.testing.world.simulated_world import Action

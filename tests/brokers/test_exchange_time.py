@@ -8,6 +8,7 @@ import pytest
 
 import tradenb as tn
 from tests.brokers.accounts import D
+from tests.order_lives.live_order_life import SYMBOL
 from tests.sources import MINUTE, T0, frame
 from tests.testing.server.conftest import FLAT, HELD
 from tradenb.brokers.spot_connection import SpotConnection
@@ -16,7 +17,6 @@ from tradenb.core.orders.answers import OpenOrders, OpenOrdersFailed, Refused, S
 from tradenb.core.orders.client_ids import client_id
 from tradenb.core.orders.order_records import Order
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.live_order_life import SYMBOL
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.exchanges.ccxt.ccxt_client import ccxt_class
 from tradenb.store.paths import find_home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 STEP = 0.1
 """Of the pieces at this exchange; what is less cannot be sold."""

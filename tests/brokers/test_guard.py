@@ -10,6 +10,7 @@ import pytest
 
 import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, kinds, path, world
+from tests.order_lives.live_order_life import SYMBOL, OrderWorld
 from tests.sources import frame, minute
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.brokers.order_manager import OrderManager
@@ -24,7 +25,6 @@ from tradenb.errors import StateError
 from tradenb.live.live_run import record_of
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
-from tradenb.testing.orders.live_order_life import SYMBOL, OrderWorld
 from tradenb.testing.venue.venue_faults import VenueFault
 
 D = Decimal

@@ -28,7 +28,7 @@ from tradenb.store.document.document_store import DocumentStore
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 

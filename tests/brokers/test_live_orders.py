@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 import tradenb as tn
+from tests.order_lives.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tests.sources import MINUTE, T0, frame, minute
 from tradenb.brokers.arming.arm_file import read_arm
 from tradenb.brokers.order_managers import OrderManagers
@@ -20,7 +21,6 @@ from tradenb.live.live_run import record_of
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.state.account_agreement import check_alone, check_orders_of
 from tradenb.live.state.disk_storage import DiskStorage
-from tradenb.testing.orders.live_order_life import ACCOUNT, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewOrder, QueryAllOrders, QueryOpenOrders

@@ -22,7 +22,7 @@ from tradenb.core.orders.order_alarms import CURES, alarms
 from tradenb.errors import StateError
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home, Key
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 from tradenb.testing.server.signed_requests import Credentials
 from tradenb.testing.venue.venue_faults import VenueFault
 

@@ -12,6 +12,7 @@ import pytest
 import tradenb as tn
 from tests.brokers.faces import AT, copied, protected, unprotected
 from tests.brokers.test_guard import KEY
+from tests.order_lives.live_order_life import ACCOUNT
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
@@ -22,8 +23,7 @@ from tradenb.live.status.listing import statuses
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_files import RunFiles
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.testing.orders.live_order_life import ACCOUNT
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 NAME = "BTCUSDT:orders-once"
 

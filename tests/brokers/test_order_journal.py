@@ -8,6 +8,7 @@ import pytest
 
 from tests.brokers.test_guard import KEY, cancel_protection, entries, guard, opened
 from tests.brokers.test_live_orders import kinds, world
+from tests.order_lives.live_order_life import SYMBOL
 from tests.sources import minute
 from tradenb.brokers.unattended.force_close import has_sold, runs_with_orders
 from tradenb.brokers.unattended.reconcile_now import compared
@@ -21,7 +22,6 @@ from tradenb.store.home_check import check_home
 from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.paths import Home, bak_of
 from tradenb.store.retire import retire
-from tradenb.testing.orders.live_order_life import SYMBOL
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.simulated_world import Action
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.brokers.test_live_orders import SYMBOL, once, world
 from tests.core.orders.situations import MARKET
+from tests.order_lives.live_order_life import ACCOUNT
 from tests.sources import minute
 from tradenb.brokers.arming.arm_file import read_arm, trip
 from tradenb.brokers.arming.permission import Permission, permission_of
@@ -18,7 +19,6 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.live.live_run import record_of
 from tradenb.live.state.error_file import noted_error
 from tradenb.store.paths import Key
-from tradenb.testing.orders.live_order_life import ACCOUNT
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.venue.venue_requests import NewList, NewOrder
 from tradenb.testing.world.simulated_world import Action

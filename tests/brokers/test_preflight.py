@@ -22,7 +22,7 @@ from tradenb.errors import ExchangeError
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
+from tradenb.testing.server.server_account import loopback_keys
 
 GOOD = PreflightFacts(
     symbol="BTCUSDT", may_withdraw=False, may_trade=True, is_trading=True, free=D(400),

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.brokers.test_guard import KEY, cancel_protection, opened
+from tests.order_lives.live_order_life import SYMBOL
 from tests.sources import minute
 from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.reconcile_now import Comparison, accepted, compared
@@ -18,7 +19,6 @@ from tradenb.errors import ExchangeError, StateError
 from tradenb.live.live_run import record_of
 from tradenb.store.control import leave_accepted, take_accepted
 from tradenb.store.paths import Key
-from tradenb.testing.orders.live_order_life import SYMBOL
 from tradenb.testing.venue.venue_requests import NewOrder
 from tradenb.testing.world.simulated_world import Action
 

@@ -19,8 +19,8 @@ from tradenb.live.status.run_files import is_locked
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock, Holder, holder_of
 from tradenb.store.paths import Home, Key
-from tradenb.testing.orders.loopback_port import loopback_keys
 from tradenb.testing.server.redirected_urls import redirected_urls
+from tradenb.testing.server.server_account import loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 KEY = Key("dip", "BTCUSDT")

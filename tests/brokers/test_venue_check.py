@@ -26,8 +26,7 @@ from tradenb.exchanges.orders.order_port import OrderPort
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
 from tradenb.testing import ExchangeServer
-from tradenb.testing.orders.loopback_port import loopback_keys
-from tradenb.testing.server.server_account import CREDENTIALS
+from tradenb.testing.server.server_account import CREDENTIALS, loopback_keys
 
 DISK = DiskFilesystem(durable=False)
 LIVE = "live:binance:1a2b3c4d"

@@ -6,9 +6,9 @@ from typing import Any
 
 import tradenb as tn
 from tests.laws.mutants import Function, Mutant, rewritten
+from tests.order_lives.live_order_life import CASH, LiveOrderLife
 from tradenb.core.orders.order_records import ZERO
 from tradenb.research.parity.parity_report import Parity
-from tradenb.testing.orders.live_order_life import CASH, LiveOrderLife
 
 
 def parity_of(life: LiveOrderLife) -> Parity:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.laws.mutants import Function, Mutant, rewritten
 
 ORDERS = "tradenb.core.orders"
-LIFE = "tradenb.testing.orders.order_life"
+LIFE = "tests.order_lives.order_life"
 PORT = "tradenb.testing.orders.venue_port"
 
 

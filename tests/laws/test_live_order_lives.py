@@ -8,7 +8,7 @@ import pytest
 
 from tests.laws.live_order_checks import MUTANTS, parity_broken
 from tests.laws.mutants import planted
-from tradenb.testing.orders.live_order_life import LiveOrderLife, LivePlan
+from tests.order_lives.live_order_life import LiveOrderLife, LivePlan
 
 LIVES = int(os.environ.get("LIVE_ORDER_LIVES", "6"))
 BLOCK = max(2, LIVES // 120)

@@ -13,10 +13,10 @@ import pytest
 import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, once, path
 from tests.laws.mutants import Mutant, planted, rewritten
+from tests.order_lives.live_order_life import SYMBOL, OrderWorld, violations
 from tests.sources import frame, minute
 from tradenb.store.paths import Key
 from tradenb.testing.crashes import spread
-from tradenb.testing.orders.live_order_life import SYMBOL, OrderWorld, violations
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.simulated_world import Action
 

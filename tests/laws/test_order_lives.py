@@ -13,12 +13,12 @@ import pytest
 from tests.laws.mutants import Mutant, planted
 from tests.laws.order_mutants import MUTANTS
 from tests.laws.order_mutants import PLANS as CAUGHT_BY
+from tests.order_lives.order_life import OrderLife
+from tests.order_lives.order_life_world import LifePlan
 from tradenb.core.orders.ledger import held_quantity
 from tradenb.core.orders.order_alarms import alarms
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.orders.protection import covering
-from tradenb.testing.orders.order_life import OrderLife
-from tradenb.testing.orders.order_life_world import LifePlan
 
 LIVES = int(os.environ.get("ORDER_LIVES", "120"))
 BLOCK = max(20, LIVES // 40)

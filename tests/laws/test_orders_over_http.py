@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.laws.mutants import Mutant, planted, rewritten
-from tradenb.testing.orders.order_scenario import OrderScenario, Scenario, every_scenario
+from tests.order_lives.order_scenario import OrderScenario, Scenario, every_scenario
 from tradenb.testing.venue.venue_faults import VenueFault
 
 SCENARIOS = every_scenario()

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.brokers.faces import AT, copied, protected, unprotected
+from tests.order_lives.live_order_life import ACCOUNT
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.clock import wall_ms
 from tradenb.live.status.listing import statuses
@@ -19,7 +20,6 @@ from tradenb.panel.watch_runs import Watch
 from tradenb.store.control import kill_switch
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
-from tradenb.testing.orders.live_order_life import ACCOUNT
 
 DISK = DiskFilesystem(durable=False)
 KEY = "live:BTCUSDT:orders-once"

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import tradenb as tn
+from tests.order_lives.live_order_life import CASH, SYMBOL, OrderWorld
 from tests.sources import MINUTE, frame, minute
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import record_of
@@ -16,7 +17,6 @@ from tradenb.research.parity import api
 from tradenb.research.parity.evidence import evidence_of
 from tradenb.research.parity.execution_cost import EXECUTION_CAUSES
 from tradenb.research.parity.replay_check import check_replay
-from tradenb.testing.orders.live_order_life import CASH, SYMBOL, OrderWorld
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.fake_exchange import Trouble

@@ -37,9 +37,8 @@ from tradenb.exchanges.orders.order_reply import OrderReply
 from tradenb.exchanges.orders.spot_account import read_account
 from tradenb.exchanges.orders.spot_answers import SpotAnswers, Unreadable
 from tradenb.exchanges.orders.spot_markets import spot_market
-from tradenb.testing.orders.loopback_port import loopback_keys
 from tradenb.testing.server.redirected_urls import redirected_urls
-from tradenb.testing.server.server_account import CREDENTIALS
+from tradenb.testing.server.server_account import CREDENTIALS, loopback_keys
 from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrders, QueryTrades
 
 D = Decimal

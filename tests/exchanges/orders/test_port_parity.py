@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import some_to_soak
+from tests.order_lives.loopback_port import LoopbackPort
 from tradenb.core.orders.answers import Shown
 from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import BINANCE_SPOT, OrderMarket
-from tradenb.testing.orders.loopback_port import LoopbackPort
 from tradenb.testing.orders.venue_port import VenuePort
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.spot_venue import SpotVenue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tradenb.core.orders.answers import (
     NEWEST_TRADES,
@@ -60,25 +60,6 @@ _TYPES: dict[str, OrderType] = {
 }
 _ENDINGS: dict[str, Ending] = {"FILLED": "filled", "CANCELED": "cancelled", "EXPIRED": "expired"}
 _PAGE = 1_000
-
-
-class LifePort(Protocol):
-    """What a life needs of the way to a venue."""
-
-    def submit(self, order: Order) -> Answer:
-        """Send an order."""
-
-    def query(self, order: Order) -> Answer:
-        """Ask for an order."""
-
-    def cancel(self, order: Order) -> Answer:
-        """Ask for the end of an order."""
-
-    def open_orders(self, *, trades: bool) -> Answer:
-        """Read the open orders of the symbol; `trades`: and its newest trades."""
-
-    def overview(self, since: int) -> Answer:
-        """Read orders, trades and balance."""
 
 
 class _Failed(Exception):

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
+from tests.order_lives.loopback_port import LoopbackPort
+from tests.order_lives.order_life import OrderLife, ProcessDied
+from tests.order_lives.order_life_world import SYMBOL, LifePlan, LifePort
 from tradenb.core.orders.answers import Answer
 from tradenb.core.orders.order_records import DesiredPosition, Order, Role
 from tradenb.core.orders.venue import OrderMarket, stepped
-from tradenb.testing.orders.loopback_port import LoopbackPort
-from tradenb.testing.orders.order_life import OrderLife, ProcessDied
-from tradenb.testing.orders.order_life_world import SYMBOL, LifePlan
-from tradenb.testing.orders.venue_port import LifePort
 from tradenb.testing.venue.venue_faults import MET_BY, VenueFault, every_fault
 from tradenb.testing.venue.venue_requests import (
     CancelList,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
+from tradenb.core.orders.answers import Answer
+from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import OrderMarket, Venue, stepped
 from tradenb.core.timeframe import MINUTE
-from tradenb.testing.orders.venue_port import LifePort, VenuePort
+from tradenb.testing.orders.venue_port import VenuePort
 from tradenb.testing.venue.faulty_venue import FaultyVenue
 from tradenb.testing.venue.spot_venue import SpotVenue
 from tradenb.testing.venue.venue_balances import VenueFees
@@ -19,6 +21,25 @@ from tradenb.testing.venue.venue_requests import VenueRequest
 SYMBOL: Final = "BTCUSDT"
 START: Final = 1_767_225_600_000
 TICK: Final = 5_000
+
+
+class LifePort(Protocol):
+    """What a life needs of the way to a venue."""
+
+    def submit(self, order: Order) -> Answer:
+        """Send an order."""
+
+    def query(self, order: Order) -> Answer:
+        """Ask for an order."""
+
+    def cancel(self, order: Order) -> Answer:
+        """Ask for the end of an order."""
+
+    def open_orders(self, *, trades: bool) -> Answer:
+        """Read the open orders of the symbol; `trades`: and its newest trades."""
+
+    def overview(self, since: int) -> Answer:
+        """Read orders, trades and balance."""
 
 
 class LifePlan(NamedTuple):

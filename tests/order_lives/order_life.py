@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from tests.order_lives.order_life_checks import OrderChecks
+from tests.order_lives.order_life_world import SYMBOL, LifePlan, LifeWorld
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
 from tradenb.core.orders.ledger import OrderLedger, pruned, restarted
@@ -22,8 +24,6 @@ from tradenb.core.orders.order_records import FLAT, ZERO, DesiredPosition, Execu
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue, stepped
 from tradenb.core.timeframe import MINUTE
-from tradenb.testing.orders.order_life_checks import OrderChecks
-from tradenb.testing.orders.order_life_world import SYMBOL, LifePlan, LifeWorld
 
 MOST_STEPS: Final = 4_000
 _PATIENCE_MS: Final = 30_000
