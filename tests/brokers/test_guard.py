@@ -96,14 +96,15 @@ def test_a_run_that_a_process_has_is_left_to_it_and_one_without_orders_too():
     assert len(idle.wire.calls) == calls
 
 
-def test_an_entry_whose_answer_was_lost_is_found_and_protected_not_sent_again():
+def died_at_its_entry():
+    """A world whose process died when the exchange had taken its entry, and had not answered."""
     made = world(*[100.0] * 400)
     made.arm()
     process = made.process()
 
     def dies(request, role, at):
-        del at
-        if role == "entry" and request.__class__.__name__ == "NewOrder":
+        del request, at
+        if role == "entry":
             made.wire._draw = None
             process.kill()
             return VenueFault("accept", "silence", role="entry", times=1)
@@ -113,6 +114,11 @@ def test_an_entry_whose_answer_was_lost_is_found_and_protected_not_sent_again():
     assert not process.live(minute(80))
     assert len(entries(made)) == 1
     assert made.venue.live_orders(SYMBOL) == ()
+    return made
+
+
+def test_an_entry_whose_answer_was_lost_is_found_and_protected_not_sent_again():
+    made = died_at_its_entry()
     (row,) = guard(made)
     assert row.safe, row
     assert len(entries(made)) == 1

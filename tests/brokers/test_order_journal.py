@@ -6,7 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from tests.brokers.test_guard import KEY, cancel_protection, entries, guard, opened
+from tests.brokers.test_guard import (
+    KEY,
+    cancel_protection,
+    died_at_its_entry,
+    entries,
+    guard,
+    opened,
+)
 from tests.brokers.test_live_orders import kinds, world
 from tests.order_lives.live_order_life import SYMBOL
 from tests.sources import minute
@@ -22,7 +29,6 @@ from tradenb.store.home_check import check_home
 from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.paths import Home, bak_of
 from tradenb.store.retire import retire
-from tradenb.testing.venue.venue_faults import VenueFault
 from tradenb.testing.world.simulated_world import Action
 
 D = Decimal
@@ -40,27 +46,6 @@ def document(made):
 
 def content(made, path):
     return made.disk.read(path, limit=1 << 22)
-
-
-def died_at_its_entry():
-    """A world whose process died when the exchange had taken its entry, and had not answered."""
-    made = world(*[100.0] * 400)
-    made.arm()
-    process = made.process()
-
-    def dies(request, role, at):
-        del request, at
-        if role == "entry":
-            made.wire._draw = None
-            process.kill()
-            return VenueFault("accept", "silence", role="entry", times=1)
-        return None
-
-    made.wire._draw = dies
-    assert not process.live(minute(80))
-    assert len(entries(made)) == 1
-    assert made.venue.live_orders(SYMBOL) == ()
-    return made
 
 
 def lose_the_document(made):

@@ -72,68 +72,65 @@ def test_a_permission_that_a_rule_ended_is_an_alarm_and_one_ended_by_hand_is_not
         assert told(made)[-1][2] == "disarmed: 21 lost today; arm again with a new code"
 
 
-def test_a_key_that_ends_twice_disarms_and_alarms_twice():
+def armed_world():
     made = world(*[100.0] * 400)
     made.arm()
+    return made
 
+
+def looks(process):
+    """Let the next turn of its orders be a full look."""
+    run = record_of(process.runs[0])
+    run.ledger = run.ledger._replace(check_due=True)
+
+
+def key_ends(made):
     def ends(process):
         made.wire.faults.append(VenueFault("drop", "revoked", times=None))
         looks(process)
 
-    def looks(process):
-        run = record_of(process.runs[0])
-        run.ledger = run.ledger._replace(check_due=True)
+    return ends
+
+
+def of_permissions(made):
+    return [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
+
+
+def test_a_key_that_ends_twice_disarms_and_alarms_twice():
+    made = armed_world()
 
     def works(process):
         made.wire.faults.clear()
         made.arm()
         looks(process)
 
-    steps = [(80, ends), (90, works), (100, ends)]
+    steps = [(80, key_ends(made)), (90, works), (100, key_ends(made))]
     assert made.live(minute(110), [Action(minute(at), act) for at, act in steps])
-    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
-    assert kinds == ["armed", "alarm", "disarmed"] * 2
+    assert of_permissions(made) == ["armed", "alarm", "disarmed"] * 2
 
 
 def test_a_permission_for_a_key_that_still_does_not_work_ends_again():
-    made = world(*[100.0] * 400)
-    made.arm()
-
-    def ends(process):
-        made.wire.faults.append(VenueFault("drop", "revoked", times=None))
-        run = record_of(process.runs[0])
-        run.ledger = run.ledger._replace(check_due=True)
-
-    steps = [(80, ends), (90, lambda _: made.arm())]
+    made = armed_world()
+    steps = [(80, key_ends(made)), (90, lambda _: made.arm())]
     assert made.live(minute(100), [Action(minute(at), act) for at, act in steps])
-    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
-    assert kinds == ["armed", "alarm", "disarmed"] * 2
+    assert of_permissions(made) == ["armed", "alarm", "disarmed"] * 2
     assert "key" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
 
 
 def test_a_start_does_not_disarm_again_for_what_was_found_before_the_permission():
-    made = world(*[100.0] * 400)
-    made.arm()
-
-    def ends(process):
-        made.wire.faults.append(VenueFault("drop", "revoked", times=None))
-        run = record_of(process.runs[0])
-        run.ledger = run.ledger._replace(check_due=True)
-
-    assert made.live(minute(90), [Action(minute(80), ends)])
+    made = armed_world()
+    assert made.live(minute(90), [Action(minute(80), key_ends(made))])
     assert made.checkpoint(made.wanted[0]).ledger.stops
     made.wire.faults.clear()
     made.arm()
     assert made.live(minute(100))
-    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
-    assert kinds == ["armed", "alarm", "disarmed", "armed"]
+    assert of_permissions(made) == ["armed", "alarm", "disarmed", "armed"]
     assert not read_arm(made.disk, made.home, ACCOUNT).arm.tripped
     assert made.checkpoint(made.wanted[0]).ledger.trouble_at is None
 
 
 def test_refusals_before_a_permission_do_not_end_it():
-    made = world(*[100.0] * 400)
-    made.arm()
+    made = armed_world()
 
     def refused(process):
         run = record_of(process.runs[0])
@@ -141,13 +138,11 @@ def test_refusals_before_a_permission_do_not_end_it():
 
     def armed(process):
         made.arm()
-        run = record_of(process.runs[0])
-        run.ledger = run.ledger._replace(check_due=True)
+        looks(process)
 
     steps = [(80, refused), (90, armed)]
     assert made.live(minute(95), [Action(minute(at), act) for at, act in steps])
-    kinds = [kind for kind, reason, _ in told(made) if reason in (None, "tripped")]
-    assert kinds == ["armed", "alarm", "disarmed", "armed"]
+    assert of_permissions(made) == ["armed", "alarm", "disarmed", "armed"]
     assert made.live(minute(110), [Action(minute(100), refused)])
     assert "3 orders were refused" in read_arm(made.disk, made.home, ACCOUNT).arm.tripped
 
