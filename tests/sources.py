@@ -6,8 +6,10 @@ row n - 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -76,3 +78,15 @@ def exchange(rows: Sequence[Row] | Mapping[str, Sequence[Row]], first: int = T0)
     if isinstance(rows, Mapping):
         return tn.frame_exchange({symbol: frame(own, first) for symbol, own in rows.items()})
     return tn.frame_exchange(frame(rows, first))
+
+
+def from_threads(ask: Callable[[], Any]) -> list[Any]:
+    """What four threads get that ask at once."""
+    barrier = Barrier(4)
+
+    def answer(_: int) -> Any:
+        barrier.wait()
+        return ask()
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(answer, range(4)))

@@ -4,7 +4,6 @@ import dataclasses
 import gc
 import subprocess
 import sys
-import threading
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from tests import reference
+from tests.sources import from_threads
 from tradenb.core.candles.rows import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
@@ -353,18 +353,7 @@ def test_candles_are_checked_once_for_each_factor():
 
 def test_threads_that_ask_at_once_get_one_object():
     source = frame_exchange(frame(20_000))
-    barrier, loaded = threading.Barrier(4), []
-
-    def ask():
-        barrier.wait()
-        loaded.append(load(source))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({id(one) for one in loaded}) == 1
+    assert len({id(one) for one in from_threads(lambda: load(source))}) == 1
 
 
 def test_importing_it_does_not_import_pandas(repository):

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 
 import numpy as np
 import pytest
 
 import tradenb.testing
+from tests.sources import from_threads
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
@@ -68,18 +68,7 @@ def test_it_is_the_same_to_the_last_bit_on_every_machine(symbol, expected):
 
 def test_asking_twice_gives_one_object_also_from_threads():
     source = random_walk(seed=1, days=30)
-    barrier, loaded = threading.Barrier(4), []
-
-    def ask():
-        barrier.wait()
-        loaded.append(load(source))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({id(one) for one in loaded}) == 1
+    assert len({id(one) for one in from_threads(lambda: load(source))}) == 1
 
 
 def test_seeds_and_symbols_are_markets_of_their_own():

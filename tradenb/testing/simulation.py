@@ -103,7 +103,6 @@ class Simulation:
         self.found: list[str] = []
         self.last_at = 0
         self.deaths = 0
-        self.failed_starts = 0
         self._chance = Random(f"{scenario.seed}:power")
 
     def run(self) -> SimulationResult:
@@ -176,7 +175,7 @@ class Simulation:
         except Crash:
             self.deaths += 1
         except StateError:
-            self.failed_starts += 1
+            pass
         return None
 
     def _inject_faults(self, phase: Phase) -> None:
