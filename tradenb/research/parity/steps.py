@@ -56,21 +56,9 @@ def steps(
     late, halted = _left_out(evidence, spec)
     failed = failed_asks(evidence.events, evidence.strategy)
     windows = any(item.window is not None for item in spec.declared)
-    given = Circumstances(
-        codes=tuple(codes),
-        ruled=tuple(evidence.ruled),
-        views=tuple(views),
-        windowed=windows,
-        muted=late | halted | failed,
-        commands=tuple(evidence.commands),
-        refusals=Refusals(evidence.events),
-        others=others,
-        account=evidence.account,
-        market=evidence.market,
-        reports=evidence.reports,
-        earned=evidence.earned,
+    given = _as_it_was(
+        evidence, codes, views, others, windowed=windows, muted=late | halted | failed
     )
-
     yield Step(given, lambda: _unexplained(evidence, codes, known))
     if given.reports is not None:
         given = replace(given, reports=None)
@@ -93,6 +81,32 @@ def steps(
     given = replace(given, refusals=None)
     yield _plain("refused by risk", given)
     yield from _as_today(evidence, codes, today, given)
+
+
+def _as_it_was(
+    evidence: Evidence,
+    codes: list[RanCode],
+    views: list[View],
+    others: Callable[[str], Candles],
+    *,
+    windowed: bool,
+    muted: frozenset[int],
+) -> Circumstances:
+    """Return the circumstances of the run, of which nothing is left out."""
+    return Circumstances(
+        codes=tuple(codes),
+        ruled=tuple(evidence.ruled),
+        views=tuple(views),
+        windowed=windowed,
+        muted=muted,
+        commands=tuple(evidence.commands),
+        refusals=Refusals(evidence.events),
+        others=others,
+        account=evidence.account,
+        market=evidence.market,
+        reports=evidence.reports,
+        earned=evidence.earned,
+    )
 
 
 def _as_today(
