@@ -21,7 +21,6 @@ from tradenb.core.lifecycle.state import (
     ASKS,
     EXITS,
     WARM_UP,
-    Need,
     NeedCandidate,
     NeedCandles,
     NeedClearance,
@@ -198,7 +197,7 @@ class Session:
         self._refused_by = verdict.name if isinstance(verdict, Refusal) else None
         if isinstance(verdict, Refusal) and self._is_told(instance, need, verdict, until):
             return None
-        return self._answer(instance, need, verdict)
+        return answer(instance.state, need, verdict, instance.candles, instance.rules)
 
     def _is_told(
         self, instance: Instance, need: NeedClearance, refusal: Refusal, until: int
@@ -235,9 +234,6 @@ class Session:
         self._rows.go_on(instance, at, row)
         instance.asks.note_again(at, "refused", row.name[:REASON])
         return True
-
-    def _answer(self, instance: Instance, need: Need, reply: object) -> Step:
-        return answer(instance.state, need, reply, instance.candles, instance.rules)
 
     def _plan(self, instance: Instance, until: int) -> Step | None:
         """Find the next step of an instance; return it if it is due now, else schedule it."""

@@ -129,7 +129,9 @@ class RunPrices:
     @cached_property
     def benchmark(self) -> Benchmark:
         """What buying and holding each symbol, and all of them, would have been."""
-        lines = [(line.close, line.base, self.newest(symbol)) for symbol, line in self._in_order()]
+        lines = [
+            (line.close, line.base, self.newest(symbol)) for symbol, line in self.lines.items()
+        ]
         found = benchmark_of(list(self.lines), lines, at=self.at, start=self.start, end=self.end)
         return replace(found, daily=whole_days(found.basket, self.covered).returns)
 
@@ -148,9 +150,6 @@ class RunPrices:
             else np.searchsorted(line.at, self.at, "right") - 1
             for symbol, line in self.lines.items()
         }
-
-    def _in_order(self) -> Sequence[tuple[str, PriceLine]]:
-        return list(self.lines.items())
 
 
 def benchmark_of(
