@@ -13,12 +13,10 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
-
-from tradenb.core.signal import Trade
 
 LIMIT: Final = 16 << 20
 # As many bytes hold the number of a generation and its checksum.
@@ -42,15 +40,15 @@ class Damaged(ValueError):
     """What was read is not what was written; the words say why."""
 
 
-class TradeDict(dict[str, Any]):
-    """A trade (or rules) as a plain dict that nobody changes: checked and turned into text once.
+class SealedDict(dict[str, Any]):
+    """A record as a plain dict that nobody changes: checked and turned into text once.
 
-    A document has up to 1,000 trades, and there is a commit every minute.
+    A document has up to 1,000 trades and dozens of orders, and there is a commit every minute.
 
     Attributes
     ----------
     checked : object or None
-        The model that it was found to be, after the first look.
+        What it was found to be, after the first look.
     text : bytes or None
         It in JSON, after the first time.
     """
@@ -59,21 +57,29 @@ class TradeDict(dict[str, Any]):
     text: bytes | None = None
 
 
-class TradeDicts:
-    """Makes the dicts of trades, one for each trade however often it is asked."""
+class SealedDicts:
+    """Makes the dicts of records, one for each record however often it is asked.
 
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Trade, TradeDict]] = {}
+    Parameters
+    ----------
+    plain : callable
+        Makes the dict of a record.
+    """
 
-    def of(self, trades: Sequence[Trade]) -> list[TradeDict]:
-        """Return the dicts of trades, in their order; those of others are forgotten."""
+    def __init__(self, plain: Callable[[Any], Mapping[str, Any]]) -> None:
+        self._plain = plain
+        self._known: dict[int, tuple[object, SealedDict]] = {}
+
+    def of(self, records: Sequence[object]) -> list[SealedDict]:
+        """Return the dicts of records, in their order; those of others are forgotten."""
         before = self._known
-        # The trades are held, so no other object can have the id of one of them meanwhile.
-        self._known = {
-            id(trade): before.get(id(trade)) or (trade, TradeDict(trade._asdict()))
-            for trade in trades
+        # The records are held, so no other object can have the id of one of them meanwhile.
+        known = {
+            id(record): before.get(id(record)) or (record, SealedDict(self._plain(record)))
+            for record in records
         }
-        return [made for _, made in self._known.values()]
+        self._known = known
+        return [known[id(record)][1] for record in records]
 
 
 class Generation(NamedTuple):
@@ -147,9 +153,8 @@ def dump_lines(values: Iterable[object]) -> bytes:
 
 
 def encode(version: int, seq: int, body: Mapping[str, Any]) -> bytes:
-    """Write a generation; trades that are text already are taken as such."""
-    trades = b"[%s]" % b",".join(map(text_of, body["state"]["trades"]))
-    return framed(version, seq, _object(body, state=_object(body["state"], trades=trades)))
+    """Write a generation; what is sealed and text already is taken as such."""
+    return framed(version, seq, _object(body, "state", "ledger"))
 
 
 def framed(version: int, seq: int, body: bytes) -> bytes:
@@ -200,26 +205,32 @@ def unlike(data: bytes) -> str:
 
 
 def text_of(record: Mapping[str, Any]) -> bytes:
-    """Return a trade in JSON, written once if nobody changes it."""
-    if not isinstance(record, TradeDict):
+    """Return a record in JSON, written once if nobody changes it."""
+    if not isinstance(record, SealedDict):
         return dump(record)
     if record.text is None:
-        record.text = dump(record)
+        record.text = _object(record)
     return record.text
 
 
-def _object(record: Mapping[str, Any], **written: bytes) -> bytes:
-    """Write an object of which some values are written already."""
+def _object(record: Mapping[str, Any], *inner: str) -> bytes:
+    """Write an object of which some values, or some in the `inner` ones, are written already."""
     parts: list[bytes] = []
     plain: dict[str, Any] = {}
     for key, value in record.items():
-        if key not in written:
+        if isinstance(value, SealedDict):
+            text = text_of(value)
+        elif key in inner and isinstance(value, dict):
+            text = _object(value)
+        elif isinstance(value, list) and value and isinstance(value[0], SealedDict):
+            text = b"[%s]" % b",".join(map(text_of, value))
+        else:
             plain[key] = value
             continue
         if plain:
             parts.append(dump(plain)[1:-1])
             plain = {}
-        parts.append(b'"%s":%s' % (key.encode(), written[key]))
+        parts.append(dump(key) + b":" + text)
     if plain:
         parts.append(dump(plain)[1:-1])
     return b"{%s}" % b",".join(parts)

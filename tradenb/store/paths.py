@@ -182,7 +182,7 @@ class Home:
 
     def arm(self, account: str) -> Path:
         """Return the file of the permission to send entries to an account."""
-        return self.data / "arm" / f"{encoded(account, 'account')}.json"
+        return self.root.joinpath("data", "arm", f"{encoded(account, 'account')}.json")
 
     def broker(self, account: str) -> Path:
         """Return the file of how an account is reached."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -239,7 +240,7 @@ def _paths(filesystem: Filesystem, home: Home, account: str) -> Iterator[Path]:
 
 def _read(filesystem: Filesystem, home: Home, account: str, path: Path) -> RunShare:
     try:
-        found = _record_from(parse(filesystem.read(path, limit=_LIMIT)))
+        found = _record_in(filesystem.read(path, limit=_LIMIT))
         if path != home.account_share(account, Key(found.strategy, found.symbol)):
             raise Damaged(f"it is of {found.symbol}:{found.strategy}")
         if found.account != account:
@@ -252,6 +253,11 @@ def _read(filesystem: Filesystem, home: Home, account: str, path: Path) -> RunSh
     values = {name: getattr(found, name) for name in RunShare._fields}
     amounts = {name: Decimal(getattr(found, name)) for name in ("invested", "day_result")}
     return RunShare(**values | amounts)
+
+
+@lru_cache(maxsize=1024)  # each run of an account reads those of all others
+def _record_in(data: bytes) -> ShareFile:
+    return _record_from(parse(data))
 
 
 def _record_from(found: object) -> ShareFile:

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -219,6 +220,11 @@ def _record(filesystem: Filesystem, path: Path) -> ArmFile:
     data = filesystem.read(path, limit=_LIMIT + 1)
     if len(data) > _LIMIT:
         raise Damaged(f"larger than {_LIMIT} bytes")
+    return _record_in(data)
+
+
+@lru_cache(maxsize=64)  # it is read at every step of every order, and hardly ever changes
+def _record_in(data: bytes) -> ArmFile:
     return _record_from(parse(data))
 
 
@@ -230,6 +236,7 @@ def _record_from(found: object) -> ArmFile:
     return record
 
 
+@lru_cache(maxsize=64)
 def _reading(record: ArmFile) -> ArmReading:
     tripped = record.tripped
     arm = Arm(

@@ -11,6 +11,7 @@ from tradenb.core.events import Event
 from tradenb.core.money.account import KEPT, Account
 from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.rules import Rules
+from tradenb.core.signal import Trade
 from tradenb.engine.serialise import event_to_row, events_of, to_record
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
@@ -21,9 +22,9 @@ from tradenb.live.state.error_file import ErrorFile
 from tradenb.live.state.request_files import RequestFiles
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
-from tradenb.store.codec import Generation, TradeDict, TradeDicts
+from tradenb.store.codec import Generation, SealedDict, SealedDicts
 from tradenb.store.document.document_store import DocumentStore
-from tradenb.store.document.ledger_record import ledger_to_record
+from tradenb.store.document.ledger_record import LedgerDicts
 from tradenb.store.document.load import Found
 from tradenb.store.document.migrations import VERSION
 from tradenb.store.document.read import read_document
@@ -95,8 +96,8 @@ class DiskStorage(RequestFiles):
         self._end = end
         self._money = None if account is None else {n: getattr(account, n) for n in KEPT}
         self._body: dict[str, Any] = {}
-        self._trades = TradeDicts()
-        self._rules: tuple[Rules | None, TradeDict | None] = None, None
+        self._trades, self._ledgers = SealedDicts(Trade._asdict), LedgerDicts()
+        self._rules: tuple[Rules | None, SealedDict | None] = None, None
         self._others = PeerCache()
 
     @property
@@ -192,7 +193,7 @@ class DiskStorage(RequestFiles):
         """
         now = self.now()
         with noted(self._orders, ledger, now):
-            body = {**self._body, "ledger": ledger_to_record(ledger), "saved_at": now}
+            body = {**self._body, "ledger": self._ledgers.of(ledger), "saved_at": now}
             committed = self._document.commit(body)
             self._body = body
         return committed.synced
@@ -290,7 +291,7 @@ class DiskStorage(RequestFiles):
     def _body_of(self, checkpoint: Checkpoint) -> dict[str, Any]:
         rules = checkpoint.rules
         if rules is not self._rules[0]:
-            made = None if rules is None else TradeDict(rules.model_dump(mode="json"))
+            made = None if rules is None else SealedDict(rules.model_dump(mode="json"))
             self._rules = rules, made
         return {
             "account": self.orders_of,
@@ -302,10 +303,10 @@ class DiskStorage(RequestFiles):
             "risk": [rule.name for rule in self._spec.risk],
             "start": checkpoint.start,
             "history_start": checkpoint.history_start,
-            "state": {
-                **to_record(checkpoint.state._replace(trades=())),
-                "trades": self._trades.of(checkpoint.state.trades),
-            },
+            "state": SealedDict(
+                to_record(checkpoint.state._replace(trades=())),
+                trades=self._trades.of(checkpoint.state.trades),
+            ),
             "last_event_seq": checkpoint.last_seq,
             "outbox": [event_to_row(event) for event in checkpoint.outbox],
             "user_state": checkpoint.user_state,
@@ -316,5 +317,5 @@ class DiskStorage(RequestFiles):
             "reads": list(checkpoint.reads),
             "rules": self._rules[1],
             "money": self._money,
-            "ledger": None if checkpoint.ledger is None else ledger_to_record(checkpoint.ledger),
+            "ledger": None if checkpoint.ledger is None else self._ledgers.of(checkpoint.ledger),
         }

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import LATEST, MINUTE
-from tradenb.store.document.ledger_record import ledger_from_record
+from tradenb.store.document.ledger_record import check_ledger
 
 _LONGEST: Final = 300
 
@@ -33,7 +33,7 @@ RulesFields = Annotated[dict[str, Any], AfterValidator(_checked_rules)]
 
 def _checked_ledger(found: dict[str, Any]) -> dict[str, Any]:
     """Pass on what can be a ledger of orders."""
-    ledger_from_record(found)
+    check_ledger(found)
     return found
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 
 from tradenb.core.lifecycle.state import REMEMBERED
 from tradenb.core.timeframe import TIMEFRAMES
-from tradenb.store.codec import USER_DIGITS, Damaged, TradeDict, parse
+from tradenb.store.codec import USER_DIGITS, Damaged, SealedDict, parse
 from tradenb.store.document.core_records import (
     AskRecord,
     ChargedRecord,
@@ -147,7 +147,7 @@ def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Check what never changes when it is seen first: there may be 1,000 trades every minute."""
-    if not isinstance(record, TradeDict):
+    if not isinstance(record, SealedDict):
         return check(record)
     if record.checked is None:
         record.checked = check(record)
@@ -244,7 +244,7 @@ class Body(Plain):
     risk: list[str]
     start: Close
     history_start: Moment | None
-    state: StateRecord
+    state: Annotated[StateRecord, WrapValidator(_once)]
     last_event_seq: Count
     outbox: list[EventRow]
     user_state: str

@@ -124,30 +124,43 @@ class DiskContents:
         As processes see them.
     durable : dict of Path to Node
         Those that were synced.
-    pending : list of Edit
-        What changed since, oldest first.
     """
 
     def __init__(self) -> None:
         root = Node(folder=True)
         self.names: dict[Path, Node] = {Path("/"): root}
         self.durable: dict[Path, Node] = {Path("/"): root}
-        self.pending: list[Edit] = []
+        # A journal of thousands of changes is asked at each sync: the numbers of those of a folder.
+        self._pending: dict[int, Edit] = {}
+        self._unsynced: dict[str, list[int]] = {}
+        self._edits = 0
+        self._inside: dict[str, list[Path]] = {}
+
+    @property
+    def pending(self) -> list[Edit]:
+        """What changed since the names were synced, oldest first."""
+        return list(self._pending.values())
 
     def change(self, *changes: tuple[Path, Node | None]) -> None:
         """Change names in one step."""
         edit = Edit.of(changes)
         _apply(self.names, edit)
-        self.pending.append(edit)
+        self._add(edit)
+        for folder in edit.folders:
+            self._inside.pop(folder, None)
+
+    def _add(self, edit: Edit) -> None:
+        self._edits += 1
+        self._pending[self._edits] = edit
+        for folder in edit.folders:
+            self._unsynced.setdefault(folder, []).append(self._edits)
 
     def sync_folder(self, folder: Path) -> None:
         """Make the names in a folder survive."""
-        name = str(folder)
-        synced = [edit for edit in self.pending if name in edit.folders]
-        for edit in synced:
-            _apply(self.durable, edit)
-        if synced:
-            self.pending = [edit for edit in self.pending if name not in edit.folders]
+        for number in self._unsynced.pop(str(folder), ()):
+            edit = self._pending.pop(number, None)  # None: synced with its other folder
+            if edit is not None:
+                _apply(self.durable, edit)
 
     def plant(self, path: Path, data: bytes) -> None:
         """Put a file there that survives."""
@@ -166,14 +179,20 @@ class DiskContents:
     def _sync(self) -> None:
         for node in self.names.values():
             node.sync()
-        self.durable, self.pending = dict(self.names), []
+        self.durable = dict(self.names)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Know that all names are durable, whatever they are now."""
+        self._pending, self._unsynced, self._inside = {}, {}, {}
 
     def lose_power(self, metadata: int | Collection[int], data: Survival) -> None:
         """Leave what was synced, and of the rest what is chosen; see `FakeDisk.power_loss`."""
         chosen = range(metadata) if isinstance(metadata, int) else sorted(metadata)
+        pending = self.pending
         for number in chosen:
-            _apply(self.durable, self.pending[number])
-        self.pending = []
+            _apply(self.durable, pending[number])
+        self._settle()
         self.names = {}
         for path in sorted(self.durable):  # a folder comes before what is in it
             if path.parent in self.names or path == path.parent:
@@ -194,10 +213,8 @@ class DiskContents:
 
         found.names = {path: twin(node) for path, node in self.names.items()}
         found.durable = {path: twin(node) for path, node in self.durable.items()}
-        found.pending = [
-            Edit.of((path, node and twin(node)) for path, node in edit.changes)
-            for edit in self.pending
-        ]
+        for edit in self.pending:
+            found._add(Edit.of((path, node and twin(node)) for path, node in edit.changes))
         return found
 
     def file(self, path: Path) -> Node:
@@ -233,13 +250,16 @@ class DiskContents:
 
     def inside(self, folder: Path) -> list[Path]:
         """Return what is directly in a folder, sorted."""
-        above = str(folder).rstrip("/") + "/"
-        below = ((path, str(path)) for path in self.names)
-        return sorted(
-            path
-            for path, name in below
-            if name.startswith(above) and name != above and "/" not in name[len(above) :]
-        )
+        own = str(folder)
+        if own not in self._inside:
+            above = own.rstrip("/") + "/"
+            below = ((path, str(path)) for path in self.names)
+            self._inside[own] = sorted(
+                path
+                for path, name in below
+                if name.startswith(above) and name != above and "/" not in name[len(above) :]
+            )
+        return self._inside[own]
 
 
 def _apply(names: dict[Path, Node], edit: Edit) -> None:

@@ -99,6 +99,8 @@ class FaultInjector:
             self._live()
             number = len(self.operations)
             self.operations.append(Operation(name, path))
+            if not self._faults:
+                return act()
             found = (fault for fault in self._faults if fault.applies(number, name))
             fault = next(found, None)
             if fault is None:
