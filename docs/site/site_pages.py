@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOMS = ("backtest", "live", "research", "risks", "testing")
-SHORTER = {"backtest.Result", "live.LiveRun"}  # as tn.Result and tn.LiveRun
 DOOR = """<!doctype html><html lang="en"><meta charset="utf-8"><title>tradenb</title>
 <meta http-equiv="refresh" content="0; url=docs/index.html">
 <p><a href="docs/index.html">tradenb</a></p></html>

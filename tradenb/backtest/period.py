@@ -8,8 +8,10 @@ from typing import Final
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
+from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, floor_to, iso
 from tradenb.errors import CandleError
+from tradenb.statistics.equity.run_prices import RunPrices
 from tradenb.view.formatting import plural
 from tradenb.view.gap_warning import gap_warning
 
@@ -106,6 +108,14 @@ class LoadedPeriod:
             len(self.candles[symbol].between(span.start, span.end))
             for symbol, span in self.spans.items()
         )
+
+    def prices(self, rules: Rules) -> RunPrices:
+        """Return the prices of the run, with the history that is known before it."""
+        own = {
+            symbol: self.candles[symbol].between(self.candles[symbol].start, span.end)
+            for symbol, span in self.spans.items()
+        }
+        return RunPrices(own, start=self.start, end=self.end, rules=rules)
 
     def blocks(self) -> Iterator[int]:
         """Cut the run into weeks and yield their ends; the events do not depend on it.

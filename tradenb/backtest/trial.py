@@ -19,7 +19,6 @@ from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectoris
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.results.open_signals import open_rows
-from tradenb.backtest.results.run_figures import is_failed, prices_of
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
@@ -38,7 +37,7 @@ from tradenb.statistics.equity.marks import marks_of_run
 from tradenb.statistics.equity.money_curve import money_held, money_marks
 from tradenb.statistics.equity.run_prices import RunPrices
 from tradenb.statistics.equity.stretches import stretches_of_fills
-from tradenb.statistics.figures import figures
+from tradenb.statistics.figures import all_failed, figures
 from tradenb.statistics.formulas import columns_of
 
 COUNTS: Final = ("asks", "rejected", "errors", "asks_lost")
@@ -109,7 +108,7 @@ class TrialCandles:
         """Return the prices that all trials in a plan's period are marked with."""
         key = (plan.symbols, plan.start, plan.end, plan.rules)
         if key not in self._prices:
-            self._prices = {key: prices_of(self.period(plan), plan.rules)}
+            self._prices = {key: self.period(plan).prices(plan.rules)}
         return self._prices[key]
 
     def histories(self, plan: Plan, wanted: set[str]) -> Histories:
@@ -210,7 +209,7 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
             end=period.end,
             instances=len(instances),
             marks=marks_of_run(prices, tally.held, trades, unrealised, money),
-            failed=is_failed(tally.asks, tally.asks_lost, tally.asks_failed),
+            failed=all_failed(tally.asks, tally.asks_lost, tally.asks_failed),
         )
     )
     return found | {name: getattr(tally, name) for name in (*COUNTS, FIRST_ERROR)}

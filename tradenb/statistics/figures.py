@@ -162,6 +162,11 @@ def figures(
     return {name: known.get(name, math.nan) for name in UNITS} | money
 
 
+def all_failed(asks: int, lost: int, failed: int) -> bool:
+    """Tell whether every ask ended in an error; those with too little history tell nothing."""
+    return failed > 0 and lost + failed == asks
+
+
 def _finite(value: float) -> float:
     """Return a value; what overflowed is N/A."""
     return value if math.isfinite(value) else math.nan

@@ -13,7 +13,6 @@ from tradenb.core.candles.arrays import Floats
 from tradenb.core.fills import filled
 from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.state import State
-from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import Excursion
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
@@ -38,11 +37,10 @@ from tradenb.statistics.equity.stretches import (
     told_by_trades,
 )
 from tradenb.statistics.excursions import Path, end_of, excursions, excursions_of
-from tradenb.statistics.figures import figures
+from tradenb.statistics.figures import all_failed, figures
 from tradenb.statistics.formulas import columns_of
 
 if TYPE_CHECKING:
-    from tradenb.backtest.period import LoadedPeriod
     from tradenb.backtest.results.result_parts import ResultParts
 
 FirstStops = Mapping[tuple[str, str, int], float]
@@ -63,7 +61,7 @@ class RunFigures:
         self._period, self._states, self._trades = parts.period, parts.states, parts.trades
         self._rules, self._account = parts.rules, parts.account
         self._unrealised = {(row[1], row[0]): row[5] for row in parts.open if row[5] is not None}
-        self._failed = is_failed(parts.ask_count, parts.asks_lost, parts.asks_failed)
+        self._failed = all_failed(parts.ask_count, parts.asks_lost, parts.asks_failed)
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("prices", "marks")
@@ -73,7 +71,7 @@ class RunFigures:
     @cached_property
     def prices(self) -> RunPrices:
         """The given candles of the run."""
-        return prices_of(self._period, self._rules)
+        return self._period.prices(self._rules)
 
     @cached_property
     def marks(self) -> Marks:
@@ -204,20 +202,6 @@ class RunFigures:
             return stretches([])
         holding = holding_of(state, signal, self._rules)
         return stretches([row_of(signal, holding, opened_at, self._period.end + 1)])
-
-
-def prices_of(period: LoadedPeriod, rules: Rules) -> RunPrices:
-    """Return the given candles of a period, with the history that is known before it."""
-    own = {
-        symbol: period.candles[symbol].between(period.candles[symbol].start, span.end)
-        for symbol, span in period.spans.items()
-    }
-    return RunPrices(own, start=period.start, end=period.end, rules=rules)
-
-
-def is_failed(asks: int, lost: int, failed: int) -> bool:
-    """Tell whether every ask ended in an error; those with too little history tell nothing."""
-    return failed > 0 and lost + failed == asks
 
 
 def _plain_path(trade: Trade, first_stops: FirstStops) -> Path:
