@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import TradeColumns
-from tradenb.statistics.figures import OF_TRADES, UNITS, figures
+from tradenb.statistics.figure_names import OF_TRADES, UNITS
+from tradenb.statistics.figures import figures
 from tradenb.statistics.stats_tables import HEATMAP_COLUMNS, heatmap, stats
 from tradenb.view.figure_text import markdown, text
 

@@ -272,22 +272,22 @@ MUTANTS = (
     ),
     Mutant(
         "daily deviation with n",
-        f"{CURVE}.curve_figures:daily_figures",
+        "tradenb.statistics.figures:_daily_figures",
         rewritten("len(own) - 1)", "len(own))"),
     ),
     Mutant(
         "sortino over the days of loss only",
-        f"{CURVE}.curve_figures:daily_figures",
+        "tradenb.statistics.figures:_daily_figures",
         rewritten("total(falls * falls) / len(own)", "total(falls * falls) / (falls < 0).sum()"),
     ),
     Mutant(
         "a year has 252 days",
-        f"{CURVE}.curve_figures:_scaled",
+        "tradenb.statistics.figures:_scaled",
         rewritten("* _ROOT", "* math.sqrt(252)"),
     ),
     Mutant(
         "alpha without beta",
-        f"{CURVE}.curve_figures:_against",
+        "tradenb.statistics.figures:_against",
         rewritten("(mean - beta * level)", "(mean - level)"),
     ),
     Mutant(

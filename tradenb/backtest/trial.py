@@ -185,8 +185,8 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
     Returns
     -------
     dict
-        All names of `statistics.figures.UNITS`, with an account those of `MONEY_UNITS`; then those
-        of `COUNTS` as whole numbers, and what the first function said that failed.
+        All names of `statistics.figure_names.UNITS`, with an account those of `MONEY_UNITS`; then
+        those of `COUNTS` as whole numbers, and what the first function said that failed.
 
     Raises
     ------

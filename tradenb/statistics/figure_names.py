@@ -1,9 +1,44 @@
-"""The label of each figure of the statistics, and a short definition."""
+"""The names of the figures of the statistics: unit, label and a short definition of each."""
 
 from __future__ import annotations
 
 from typing import Final
 
+UNITS: Final[dict[str, str]] = {
+    "count": "count", "wins": "count", "losses": "count", "win_rate": "%",
+    "total_pnl": "pp", "avg_pnl": "%", "expectancy": "%",
+    "avg_win": "%", "avg_loss": "%", "best": "%", "worst": "%",
+    "std": "%", "std_population": "%",
+    "sharpe": "ratio", "sharpe_annual": "ratio", "sortino": "ratio",
+    "profit_factor": "ratio", "certainty_ratio": "ratio",
+    "trades_per_year": "per year", "expected_yearly_return": "pp",
+    "max_drawdown_simple": "pp", "longest_wins": "count", "longest_losses": "count",
+    "avg_minutes": "minutes",
+    "compounded_return": "%", "annual_return": "%", "max_drawdown": "%", "calmar": "ratio",
+    "sharpe_daily": "ratio", "sortino_daily": "ratio",
+    "benchmark_return": "%", "benchmark_drawdown": "%", "alpha": "%", "beta": "ratio",
+    "exposure": "fraction", "open": "count", "open_pnl": "pp",
+}  # fmt: skip
+"""Names of all figures, in the order of `result.stats`, with their units (pp: percent points)."""
+MONEY_UNITS: Final[dict[str, str]] = {
+    "final_equity": "money", "net_profit": "money", "max_drawdown_value": "money",
+    "fees_paid": "money", "funding_paid": "money", "turnover": "money",
+    "exposure_money": "fraction", "leverage_max": "ratio",
+}  # fmt: skip
+"""Names of the figures that a run with an account has behind the others, with their units."""
+ALL_UNITS: Final = UNITS | MONEY_UNITS
+
+OF_TRADES: Final = frozenset(
+    {
+        "sharpe", "sharpe_annual", "sortino", "profit_factor", "certainty_ratio", "trades_per_year",
+        "expected_yearly_return",
+    }
+)  # fmt: skip
+"""Figures that are N/A below `MIN_TRADES` trades or `MIN_DAYS` days: they would be guesses."""
+OF_DAYS: Final = frozenset(
+    {"annual_return", "calmar", "sharpe_daily", "sortino_daily", "alpha", "beta"}
+)
+"""Figures that are N/A below `MIN_DAYS` days of covered time, and after ruin."""
 DEFINITIONS: Final[dict[str, tuple[str, str]]] = {
     "count": ("Trades", "closed positions"),
     "wins": ("Wins", "trades above 0"),

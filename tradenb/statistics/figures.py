@@ -3,56 +3,37 @@
 Of closed trades: pnl_percent, opened_at and closed_at, in order of closing. Of the curve: what
 `Marks` brings. Sums are added one by one, oldest first, so that the last bits depend neither on the
 versions of Python and numpy nor on how the trades were gathered. N/A is NaN. Every name is defined
-once more, with its unit, in docs/statistics.md.
+once more, with its unit, in docs/statistics.md; `figure_names.py` has them in code.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import numpy as np
+
+from tradenb.core.candles.arrays import Floats
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import ClosedTrade, TradeColumns
-
-if TYPE_CHECKING:
-    from tradenb.statistics.equity.marks import Marks
-
-UNITS: Final[dict[str, str]] = {
-    "count": "count", "wins": "count", "losses": "count", "win_rate": "%",
-    "total_pnl": "pp", "avg_pnl": "%", "expectancy": "%",
-    "avg_win": "%", "avg_loss": "%", "best": "%", "worst": "%",
-    "std": "%", "std_population": "%",
-    "sharpe": "ratio", "sharpe_annual": "ratio", "sortino": "ratio",
-    "profit_factor": "ratio", "certainty_ratio": "ratio",
-    "trades_per_year": "per year", "expected_yearly_return": "pp",
-    "max_drawdown_simple": "pp", "longest_wins": "count", "longest_losses": "count",
-    "avg_minutes": "minutes",
-    "compounded_return": "%", "annual_return": "%", "max_drawdown": "%", "calmar": "ratio",
-    "sharpe_daily": "ratio", "sortino_daily": "ratio",
-    "benchmark_return": "%", "benchmark_drawdown": "%", "alpha": "%", "beta": "ratio",
-    "exposure": "fraction", "open": "count", "open_pnl": "pp",
-}  # fmt: skip
-"""Names of all figures, in the order of `result.stats`, with their units (pp: percent points)."""
-MONEY_UNITS: Final[dict[str, str]] = {
-    "final_equity": "money", "net_profit": "money", "max_drawdown_value": "money",
-    "fees_paid": "money", "funding_paid": "money", "turnover": "money",
-    "exposure_money": "fraction", "leverage_max": "ratio",
-}  # fmt: skip
-"""Names of the figures that a run with an account has behind the others, with their units."""
-ALL_UNITS: Final = UNITS | MONEY_UNITS
-
-OF_TRADES: Final = frozenset(
-    {
-        "sharpe", "sharpe_annual", "sortino", "profit_factor", "certainty_ratio", "trades_per_year",
-        "expected_yearly_return",
-    }
-)  # fmt: skip
-"""Figures that are N/A below `MIN_TRADES` trades or `MIN_DAYS` days: they would be guesses."""
-OF_DAYS: Final = frozenset(
-    {"annual_return", "calmar", "sharpe_daily", "sortino_daily", "alpha", "beta"}
+from tradenb.statistics.equity.covered_time import YEAR, Covered
+from tradenb.statistics.equity.curve import Curve
+from tradenb.statistics.equity.marks import Marks, marks_of_trades
+from tradenb.statistics.equity.periods import whole_days
+from tradenb.statistics.equity.run_prices import Benchmark
+from tradenb.statistics.figure_names import UNITS
+from tradenb.statistics.formulas import (
+    LARGEST_SHARPE,
+    check,
+    columns_of,
+    deviation,
+    formulas,
+    ratio,
+    total,
+    within,
 )
-"""Figures that are N/A below `MIN_DAYS` days of covered time, and after ruin."""
+
 MIN_TRADES: Final = 10
 MIN_DAYS: Final = 14
 _COUNTS: Final = frozenset({"count", "wins", "losses", "open"})
@@ -67,6 +48,7 @@ _NOTHING: Final = frozenset(
 _AFTER_RUIN: Final = frozenset({"expected_yearly_return", "sharpe_annual"})
 _MINUTE: Final = 60_000
 _DAY: Final = 86_400_000
+_ROOT: Final = math.sqrt(365)
 
 
 def figures(
@@ -102,8 +84,8 @@ def figures(
     Returns
     -------
     dict of str to float
-        All names of `UNITS`, in that order, then with an account those of `MONEY_UNITS`; N/A is
-        NaN.
+        All names of `figure_names.UNITS`, in that order, then with an account those of
+        `MONEY_UNITS`; N/A is NaN.
 
     Raises
     ------
@@ -129,9 +111,6 @@ def figures(
     >>> figures([trade], start=0, end=86_400_000)["avg_minutes"]
     60.0
     """
-    from tradenb.statistics.equity.marks import marks_of_trades
-    from tradenb.statistics.formulas import check, columns_of, formulas, within
-
     _check_bounds(start, end, instances=instances, min_trades=min_trades, min_days=min_days)
     start, end = start - start % _MINUTE, end - end % _MINUTE
     columns = trades if isinstance(trades, TradeColumns) else columns_of(trades)
@@ -173,27 +152,76 @@ def _finite(value: float) -> float:
 
 
 def _of_curve(marks: Marks, *, long_enough: bool) -> dict[str, float]:
-    from tradenb.statistics.equity.curve_figures import (
-        benchmark_figures,
-        curve_figures,
-        daily_figures,
-        yearly_figures,
-    )
-
     curve, covered, benchmark = marks.curve, marks.covered, marks.benchmark
-    found = curve_figures(curve)
-    found |= {
+    found = {
+        "compounded_return": (curve.growth - 1) * 100,
+        "max_drawdown": curve.max_drawdown,
         "exposure": marks.exposure,
         "open": float(marks.open),
         "open_pnl": marks.open_pnl,
     }
     if benchmark is not None:
-        found |= benchmark_figures(benchmark)
+        found["benchmark_return"] = benchmark.basket_return
+        found["benchmark_drawdown"] = benchmark.basket.max_drawdown
     if long_enough:
-        found |= yearly_figures(curve, covered)
+        found |= _yearly_figures(curve, covered)
         if marks.daily:
-            found |= daily_figures(curve, covered, benchmark)
+            found |= _daily_figures(curve, covered, benchmark)
     return found
+
+
+def _yearly_figures(curve: Curve, covered: Covered) -> dict[str, float]:
+    """Return the figures that are scaled to a year of covered time; nothing after ruin."""
+    if curve.ruined_at is not None:
+        return {}
+    annual = _annual(curve.growth, covered.length / YEAR)
+    return {"annual_return": annual, "calmar": ratio(annual, curve.max_drawdown)}
+
+
+def _daily_figures(curve: Curve, covered: Covered, benchmark: Benchmark | None) -> dict[str, float]:
+    """Return the figures of daily returns; nothing after ruin, no alpha without a benchmark."""
+    if curve.ruined_at is not None:
+        return {}
+    own = whole_days(curve, covered).returns
+    if not len(own):
+        return {}
+    mean = total(own) / len(own)
+    falls = np.minimum(own, 0.0)
+    found = {
+        "sharpe_daily": _scaled(mean, deviation(own, mean, len(own) - 1)),
+        "sortino_daily": _scaled(mean, math.sqrt(total(falls * falls) / len(own))),
+    }
+    if benchmark is None:
+        return found
+    return found | _against(own, mean, benchmark.daily)
+
+
+def _against(own: Floats, mean: float, basket: Floats) -> dict[str, float]:
+    """Compare daily returns with those of the basket; nothing if it never moves."""
+    if not basket.any():
+        return {}
+    level = total(basket) / len(basket)
+    away = basket - level
+    spread = total(away * away)
+    if not spread:
+        return {}
+    beta = total(away * (own - mean)) / spread
+    return {"beta": beta, "alpha": (mean - beta * level) * 365 * 100}
+
+
+def _scaled(mean: float, spread: float) -> float:
+    if not spread or spread * LARGEST_SHARPE <= abs(mean):
+        return math.nan
+    return mean / spread * _ROOT
+
+
+def _annual(growth: float, years: float) -> float:
+    if growth < 0 or not years:
+        return math.nan
+    try:
+        return (math.pow(growth, 1 / years) - 1) * 100
+    except OverflowError:  # a good hour, compounded over a year
+        return math.nan
 
 
 def _check_bounds(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from tradenb.call_errors import explained
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import ClosedTrade
-from tradenb.statistics.figures import ALL_UNITS, figures
+from tradenb.statistics.figure_names import ALL_UNITS
 
 if TYPE_CHECKING:
     import pandas
@@ -85,6 +85,7 @@ def stats(
 
     from tradenb.core.timeframe import to_ms
     from tradenb.statistics.equity.foreign_equity import marks_of_equity
+    from tradenb.statistics.figures import figures
 
     first, last = to_ms(start, "start"), to_ms(end, "end")
     rows, marks = _rows(trades), None
@@ -137,6 +138,7 @@ def heatmap(
         As `stats`, and when `by` is none of the three.
     """
     from tradenb.core.timeframe import to_ms
+    from tradenb.statistics.figures import figures
 
     group_name(by, "", "")
     rows = _rows(trades, by.split(":"))

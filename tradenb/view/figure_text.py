@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tradenb.statistics.figures import ALL_UNITS
+from tradenb.statistics.figure_names import ALL_UNITS
 from tradenb.view.formatting import number, plural
 
 if TYPE_CHECKING:

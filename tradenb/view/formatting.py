@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb.core.timeframe import DAY, MINUTE, iso
-from tradenb.statistics.figures import ALL_UNITS
+from tradenb.statistics.figure_names import ALL_UNITS
 
 NOT_AVAILABLE: Final = "N/A"
 MONTHS: Final = (

@@ -34,7 +34,7 @@ from tradenb.research.sweep.grid import (
 from tradenb.research.sweep.sweep_cache import ReadCandles, SweepCache
 from tradenb.research.sweep.sweep_candles import market_of_plan
 from tradenb.research.sweep.sweep_trial import COLUMNS, TEXTS, Row, Settings, settings_of
-from tradenb.statistics.figures import ALL_UNITS
+from tradenb.statistics.figure_names import ALL_UNITS
 from tradenb.store.paths import find_home
 from tradenb.view.formatting import plural
 

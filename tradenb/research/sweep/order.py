@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.errors import UsageError, unknown
-from tradenb.statistics.figures import ALL_UNITS, UNITS
+from tradenb.statistics.figure_names import ALL_UNITS, UNITS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,7 +27,7 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.research.sweep.grid import Combination
-from tradenb.statistics.figures import MONEY_UNITS, UNITS
+from tradenb.statistics.figure_names import MONEY_UNITS, UNITS
 
 TEXTS: Final = (FIRST_ERROR, "error")
 COLUMNS: Final = (*UNITS, *COUNTS, *TEXTS)

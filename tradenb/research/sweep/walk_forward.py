@@ -34,7 +34,8 @@ from tradenb.research.sweep.order import (
     standing,
 )
 from tradenb.research.sweep.sweep_trial import settings_of
-from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES, OF_DAYS, OF_TRADES
+from tradenb.statistics.figure_names import OF_DAYS, OF_TRADES
+from tradenb.statistics.figures import MIN_DAYS, MIN_TRADES
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
