@@ -33,6 +33,19 @@ def test_runs_are_exported_with_their_own_settings(quick, waits):
     assert found.rules == RULES
 
 
+def test_a_rehearsal_is_exported_with_the_exchange_and_the_home_that_it_was_given(waits, tmp_path):
+    walk = tn.testing.random_walk(seed=7, days=1)
+    runs = [
+        tn.live.rehearse("BTCUSDT", strategy=spec, exchange=walk, home=tmp_path, speed=None)
+        for spec in waits
+    ]
+    assert all(run.wait(60) for run in runs)
+    found = subject_of(runs, NOTHING)
+    assert found.strategies == tuple(waits)
+    assert found.exchange is walk
+    assert found.home == tmp_path
+
+
 def test_runs_that_are_no_full_product_go_to_several_scripts(quick, waits):
     runs = [quick.start(waits[0]), quick.start(waits[1], symbol="ETHUSDT")]
     with pytest.raises(UsageError, match="export these runs to several scripts"):

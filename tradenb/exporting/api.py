@@ -96,7 +96,8 @@ def export(
         Of the script. An existing file is replaced only if an export wrote it and nobody
         changed it since.
     what : LiveRun, StrategySpec, str, or a list of one kind
-        A run is exported with its symbol, exchange, rules, account, broker and home.
+        A run is exported with its symbol, exchange, rules, account, broker and home; a rehearsal on
+        paper as the live run with the same arguments.
     symbol : str or several
         Needed for strategies.
     exchange : exchange or str

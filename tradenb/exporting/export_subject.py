@@ -17,6 +17,7 @@ from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.account_agreement import account_of, check_live_account
+from tradenb.live.stepped_clock import RecordedSource
 from tradenb.store.paths import find_home
 
 
@@ -76,8 +77,7 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:
-        own = (run.source, run.rules, run.account, run.broker, run.storage.home)
-        if own != (first.source, first.rules, first.account, first.broker, first.storage.home):
+        if _own(run) != _own(first):
             raise UsageError(
                 f"{run.id} runs with another exchange, other rules, another account, broker or "
                 f"home than {first.id}; export them to scripts of their own"
@@ -94,10 +94,20 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
             f"{first.id} is a rehearsal, and its exchange is gone with it; pass the strategy and "
             "broker=tn.broker(...), or export a run that trades on paper"
         )
-    account = first.account if broker is None else broker.account
-    shared = (first.source, first.rules, first.storage.home, account, broker)
+    source, rules, home, account, _ = _own(first)
+    account = account if broker is None else broker.account
+    if account is not None:
+        check_live_account(account, rules)
     _check_one_each(broker, tuple(specs.values()))
-    return Subject(tuple(specs.values()), symbols, *shared)
+    return Subject(tuple(specs.values()), symbols, source, rules, home, account, broker)
+
+
+def _own(run: RunRecord) -> tuple[Any, Rules, Path, Account | None, Broker | None]:
+    """Return what a run was started with; its files are the home, those of a rehearsal below it."""
+    source, home = run.source, run.storage.home
+    if isinstance(source, RecordedSource):
+        return source.origin, run.rules, home.parent, run.account, run.broker
+    return source, run.rules, home, run.account, run.broker
 
 
 def _check_one_each(broker: Broker | None, strategies: tuple[StrategySpec, ...]) -> None:
