@@ -28,8 +28,7 @@ from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_of_run import status_of_run
 from tradenb.panel.replica import MOST_TRADES, Replica
-from tradenb.store.disk_port import Stamp, stamp_of
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.filesystem import DiskFilesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.recording import Recording
 from tradenb.store.paths import Home, Key, find_home

@@ -10,9 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-Stamp = tuple[int, int, int] | None
-"""What changes with a file: time, size and inode; None where there is none."""
-
 
 class Filesystem(Protocol):
     """What the store asks of a disk.
@@ -83,12 +80,3 @@ class Filesystem(Protocol):
 
     def same(self, handle: int, path: Path) -> bool:
         """Tell whether the name still leads to the file of the handle."""
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return the stamp of a file, for those who only watch it."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

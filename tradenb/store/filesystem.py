@@ -16,6 +16,9 @@ from typing import Final
 
 from tradenb.store.disk_port import Filesystem as Filesystem  # noqa: PLC0414 - exported
 
+Stamp = tuple[int, int, int] | None
+"""What changes with a file: time, size and inode; None where there is none."""
+
 # macOS: fsync hands the data to the drive, which may keep it in its cache.
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _NOT_SUPPORTED: Final = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
@@ -299,6 +302,15 @@ def size_of(filesystem: Filesystem, path: Path) -> int:
         return filesystem.size(path)
     except FileNotFoundError:
         return -1
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return the stamp of a file, for those who only watch it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def forget(filesystem: Filesystem, path: Path) -> None:

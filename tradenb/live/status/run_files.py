@@ -27,11 +27,10 @@ from tradenb.live.status.run_money import run_money
 from tradenb.live.status.run_status import RunStatus, mode_of, status_of_document
 from tradenb.statistics.expectation import Band
 from tradenb.store.control import peek
-from tradenb.store.disk_port import Stamp, stamp_of
 from tradenb.store.document.glance import glance
 from tradenb.store.document.plain_record import record_of
 from tradenb.store.document.state_conflict import words_if_undecided
-from tradenb.store.filesystem import DiskFilesystem, Filesystem
+from tradenb.store.filesystem import DiskFilesystem, Filesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import Launch, launch_of
