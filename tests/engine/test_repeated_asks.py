@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 import tradenb as tn
 from tests.engine.sessions import buy, drive, scripted, session, shown, spec
-from tests.sources import MINUTE, exchange, flat, minute
+from tests.sources import exchange, flat, minute
 from tradenb.engine.context import saved_state
 
 
@@ -111,16 +109,3 @@ def test_a_run_makes_each_ask_once(kind):
     result = tn.backtest.run("BTCUSDT", strategy=made, exchange=exchange(flat(100)), progress=False)
     assert asked == [minute(at) for at in range(5, 101, 5)]
     assert [(row.outcome, row.count) for _, _, row in result.ask_rows] == [("none", 20)]
-
-
-def test_a_row_that_was_left_behind_may_be_closed_while_another_asks():
-    (instance,) = session(spec("dip", scripted({})), flat(5)).instances
-    row, rows = instance.row, []
-    for clock in (SimpleNamespace(now=minute(1)), SimpleNamespace(now=minute(1))):
-        row.begin(clock, minute(5), MINUTE, instance.candles)
-        rows.append(row.ask(instance.ask_on))
-        rows[-1].send(None)
-    rows[0].close()
-    assert row.again()
-    assert row.at == minute(2)
-    rows[1].close()

@@ -65,7 +65,7 @@ class Job:
         if run.stage == "done":
             return 1.0
         start, end = run.period.start, run.period.end
-        return max(0.0, (run.session.now - start) / (end - start))
+        return max(0.0, (run.session.reached - start) / (end - start))
 
     @property
     def loading(self) -> float:
@@ -106,7 +106,7 @@ class Job:
             raise TimeoutError(f"the backtest is at {self.progress:.0%} after {timeout} s")
         error = self._driver.error
         if isinstance(error, Cancelled):
-            now = self._run.session.now if self._run.session else 0
+            now = self._run.session.reached if self._run.session else 0
             where = f" at {iso(now)}" if now else " before it began"
             raise StateError(f"the backtest was cancelled{where}; run it again for a result")
         if error is not None:

@@ -203,20 +203,29 @@ def event_of(
 
 
 def milestones_of(
-    owner: Owner, found: Iterable[tuple[int, Signal, tuple[int, int]]], market: Floats
+    owner: Owner,
+    signal: Signal,
+    found: Iterable[tuple[int, int]],
+    market: Floats,
+    *,
+    first: int,
+    step: int,
 ) -> tuple[Event, ...]:
-    """Make the events of milestones: when, the signal then, and the place and level reached."""
+    """Make the events of milestones, of each the place in the market prices and the level.
+
+    The first of the prices is that of the close `first`, and there is one each `step`, ms.
+    """
     symbol, strategy, price_at, make = owner.symbol, owner.strategy, market.item, tuple.__new__
     return tuple(
         [
             make(
                 Event,
                 (
-                    0, at, symbol, strategy, "milestone", signal, price_at(offset), None, None,
-                    level, False, None, "backtest", None, None, None,
+                    0, first + offset * step, symbol, strategy, "milestone", signal,
+                    price_at(offset), None, None, level, False, None, "backtest", None, None, None,
                 ),
             )
-            for at, signal, (offset, level) in found
+            for offset, level in found
         ]
     )  # fmt: skip
 

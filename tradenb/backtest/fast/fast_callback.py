@@ -58,8 +58,6 @@ class Tally:
         found too little history; asks that failed.
     first_error : str or None
         What the first user function said that failed.
-    now : int
-        Close time that has been reached, ms UTC.
     """
 
     trades: list[BareTrade] = field(default_factory=list)
@@ -72,7 +70,6 @@ class Tally:
     asks_lost: int = 0
     asks_failed: int = 0
     first_error: str | None = None
-    now: int = 0
 
 
 class _Followed:
@@ -121,25 +118,25 @@ def run_callback(instance: Instance, exits: Exits, tally: Tally) -> Pump:
     state, candles, rules = instance.state, instance.candles, instance.rules
     every, end, followed = state.every, candles.end, _Followed(exits)
     next_due = candles.next_due
-    tally.now = next_due(state.cursor, every)
-    while tally.now <= end:
+    due = next_due(state.cursor, every)
+    while due <= end:
         row = instance.row
-        row.begin(tally, end, every, candles)
+        row.begin(due, end, every, candles)
         reply, failure = yield from row.ask(instance.ask_on)
         at = row.at
         tally.asks += row.before()[0] + 1
         if failure is not None:
             _note_failure(instance, at, failure, tally)
         if reply is None:
-            tally.now = next_due(at, every)
+            due = next_due(at, every)
             continue
         step = answer(state, NeedCandidate(at, at), reply, candles, rules)
         if not isinstance(step.need, NeedClearance):
             tally.rejected += 1
-            tally.now = next_due(at, every)
+            due = next_due(at, every)
             continue
         state, until = _follow(cleared(step, candles, rules), followed)
-        tally.now = next_due(max(at, until), every)
+        due = next_due(max(at, until), every)
     instance.state = state._replace(cursor=end)
     tally.trades = followed.trades
     tally.held = [(state.symbol, followed.held((state.strategy, state.symbol)))]

@@ -7,8 +7,6 @@ something, and that candle is met step by step by `editing.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import repeat
 from typing import Final, NamedTuple
 
 from tradenb.core import prices
@@ -144,15 +142,15 @@ def passed_milestones(
     found = prices.milestones(market, plan, gained=state.gained, lost=state.lost)
     if not found:
         return ()
-    if candles.regular:
-        first, step = candles.ends_at(start), candles.step
-        closes = [first + offset * step for offset, _ in found]
-    else:
-        closes = [candles.ends_at(start + offset) for offset, _ in found]
-    signals: Iterable[Signal] = repeat(signal)
-    if stops is not None:
-        signals = (signal._replace(stop_loss=stops.item(offset)) for offset, _ in found)
-    return milestones_of(state, zip(closes, signals, found, strict=False), market)
+    if stops is None and candles.regular:
+        first = candles.ends_at(start)
+        return milestones_of(state, signal, found, market, first=first, step=candles.step)
+    passed = []
+    for offset, level in found:
+        at, price = candles.ends_at(start + offset), market.item(offset)
+        then = signal if stops is None else signal._replace(stop_loss=stops.item(offset))
+        passed.append(event_of(state, at, "milestone", then, price=price, level=level))
+    return tuple(passed)
 
 
 def fired(state: State, passed: tuple[Event, ...]) -> State:
@@ -165,8 +163,14 @@ def fired(state: State, passed: tuple[Event, ...]) -> State:
 
 def farthest(state: State, passed: tuple[Event, ...]) -> tuple[int, int]:
     """Return the highest levels that fired on the way to the target and to the stop."""
-    levels = [event.level or 0 for event in passed] or [0]
-    return max(state.gained, *levels), max(state.lost, -min(levels))
+    gained, lost = state.gained, state.lost
+    for event in passed:
+        level = event.level or 0
+        if level > gained:
+            gained = level
+        elif -level > lost:
+            lost = -level
+    return gained, lost
 
 
 def close(

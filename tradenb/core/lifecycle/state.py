@@ -353,9 +353,10 @@ class Remembered(Sequence[Item]):
         """Return one item; or a tuple of several."""
         if isinstance(place, slice):
             return tuple(self)[place]
-        if not -len(self) <= place < len(self):
+        found = place + (self._stop if place < 0 else self._start)
+        if not self._start <= found < self._stop:
             raise IndexError(f"{place} of {len(self)}")
-        return self._items[place + (self._stop if place < 0 else self._start)]
+        return self._items[found]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -135,7 +135,10 @@ class Computed(NamedTuple):
 
 
 class _Column:
-    """Values at the closes of candles; of a class with slots the fields are read fastest."""
+    """Values at the closes of candles, the first of them at `first`, ms UTC.
+
+    Of a class with slots the fields are read fastest.
+    """
 
     __slots__ = ("closes", "first", "step", "values")
 
@@ -150,13 +153,13 @@ class _Column:
     def row(self, now: int) -> int:
         """Return the row of the last candle that had closed; -1: none."""
         if self.closes is None:
-            return (now - self.first) // self.step - 1
+            return (now - self.first) // self.step
         return int(self.closes.searchsorted(now, "right")) - 1
 
     def closes_at(self, row: int) -> int:
         """Return when the candle of a row closed, ms UTC."""
         if self.closes is None:
-            return self.first + (row + 1) * self.step
+            return self.first + row * self.step
         return self.closes.item(row)
 
 
@@ -194,18 +197,17 @@ class Indicators(Mapping[str, float]):
         NotEnoughCandles
             When no candle of its timeframe had closed.
         """
-        if self.now > self._until:
-            self.compute(self.now)
+        now = self.now
+        if now > self._until:
+            self.compute(now)
         try:
             found = self._columns[name]
         except KeyError:
             raise self._unknown(name) from None
-        if found.closes is None:
-            row = (self.now - found.first) // found.step - 1  # as `row`, without a call
-        else:
-            row = found.row(self.now)
+        # As `row` says, without a call.
+        row = (now - found.first) // found.step if found.closes is None else found.row(now)
         if row < 0:
-            raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(self.now)}")
+            raise NotEnoughCandles(f"no candle of indicator {name!r} closed by {iso(now)}")
         return found.values[row]
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -272,7 +274,7 @@ class Indicators(Mapping[str, float]):
                     values = np.asarray(column.values)
                     closes_at = column.closes
                     if closes_at is None:
-                        closes_at = column.first + column.step * np.arange(1, len(values) + 1)
+                        closes_at = column.first + column.step * np.arange(len(values))
                     found.append(Computed(name, item.timeframe, place, closes_at, values))
         return found
 
@@ -292,7 +294,7 @@ class Indicators(Mapping[str, float]):
             given = np.full(len(candles), column) if isinstance(column, int | float) else column
             floats: Any = floats_of(given, len(candles), f"{what}: {name!r}")
             closes = None if candles.regular else candles.time + candles.step
-            columns[name] = _Column(memoryview(floats), candles.start, candles.step, closes)
+            columns[name] = _Column(memoryview(floats), candles.ends_at(0), candles.step, closes)
         for name, _ in item.places:
             if name and name not in columns:
                 raise unknown(f"indicator in plot= of {what}:", name, columns)

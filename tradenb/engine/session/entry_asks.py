@@ -49,8 +49,9 @@ def ask_alone(
     row, state, last = instance.row, step.state, session.now
     if alone and not state.warming:
         last = int(min(need.last, _others(session) - 1))
-    row.begin(session, last, state.every, instance.candles)
+    row.begin(session.now, last, state.every, instance.candles)
     reply, failure = yield from row.ask(instance.ask_on)
+    session.now = row.at
     nones, until = row.before()
     if nones:
         instance.asks.note(row.first, "none", last=until, count=nones)

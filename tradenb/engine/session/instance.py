@@ -67,7 +67,7 @@ class AskRows:
     def note_again(self, at: int, outcome: Outcome, reason: str = "") -> None:
         """Note an ask for an entry of which nothing came; nothing said later changes that."""
         latest = self._latest
-        if latest is not None and latest[:3] == ["entry", outcome, reason]:
+        if latest and latest[0] == "entry" and latest[1] == outcome and latest[2] == reason:
             latest[4] = at
             latest[5] += 1
         else:

@@ -57,7 +57,7 @@ def ask_manager(
         session.skip(instance, at, session.fresh_from, reason)
     elif not _says_nothing(instance, at):
         instance.skipping = False
-        row.begin(session, at, state.every, instance.candles, state)
+        row.begin(at, at, state.every, instance.candles, state)
         reply, failure = yield from row.ask(instance.manage)
         if failure is not None:
             reply = session.failed_ask(instance, at, failure, managed=True)
@@ -102,9 +102,9 @@ def _ask_in(session: Asking, instance: Instance, quiet: QuietSpan, *, alone: boo
         others = session.schedule.first()
         last = quiet.last if others is None else min(quiet.last, others - 1)
     instance.skipping = False
-    row.begin(session, last, quiet.every, candles, quiet.state, quiet)
+    row.begin(session.now, last, quiet.every, candles, quiet.state, quiet)
     reply, failure = yield from row.ask(instance.manage)
-    at = row.at
+    at = session.now = row.at
     nones, until = (row.before()[0] + 1, at) if row.over else row.before()
     if nones:
         instance.asks.note(row.first, "none", managed=True, last=until, count=nones)

@@ -69,7 +69,7 @@ class Session:
     callbacks : CallbackQueue
         The callbacks that are due, if they are deferred.
     now : int
-        Close time that has been reached.
+        Close time of the turn; while a strategy is asked again and again, where that began.
     fresh_from : int
         Closes before it are late: signals are followed to their end, but no strategy is asked.
     """
@@ -101,6 +101,11 @@ class Session:
             share_books(instances)
         shared = any(item.account is not None for item in instances)
         self.accounts = share_accounts(instances) if shared else []
+
+    @property
+    def reached(self) -> int:
+        """The newest close that a strategy is asked about, or that a turn is at, ms UTC."""
+        return max(self.now, *[instance.context.now for instance in self.instances])
 
     @property
     def refusals(self) -> list[tuple[str, str, Refusing]]:

@@ -7,7 +7,7 @@ through the pump costs more than most functions do.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.state import State
@@ -19,32 +19,24 @@ if TYPE_CHECKING:
     from tradenb.engine.session.quiet_span import QuietSpan
 
 
-class Clock(Protocol):
-    """Who knows which close has been reached."""
-
-    now: int
-
-
 class RepeatedAsk:
     """Asks in a row of one function, with one context.
 
     Attributes
     ----------
-    first, at : int
-        Close times of the first and the newest ask, ms UTC.
+    first : int
+        Close time of the first ask, ms UTC.
     over : bool
         The row has come to its end; the newest answer was None.
     """
 
     __slots__ = (
         "_candles",
-        "_clock",
         "_context",
         "_every",
         "_indicators",
         "_later",
         "_regular",
-        "at",
         "first",
         "over",
     )
@@ -53,9 +45,14 @@ class RepeatedAsk:
         self._context = context
         self._indicators = context.indicators
 
+    @property
+    def at(self) -> int:
+        """Close time of the newest ask, ms UTC."""
+        return self._context.now
+
     def begin(
         self,
-        clock: Clock,
+        now: int,
         last: int,
         every: int,
         candles: Candles,
@@ -63,8 +60,7 @@ class RepeatedAsk:
         quiet: QuietSpan | None = None,
     ) -> None:
         """Begin a row now, whose asks come at most at `last`; see `begin_ask`."""
-        now = self.first = self.at = clock.now
-        self._clock, self._every, self._candles, self.over = clock, every, candles, False
+        self.first, self._every, self._candles, self.over = now, every, candles, False
         self._regular = candles.regular and every != WEEK
         if self._regular:
             self._later = iter(range(now + every, last + 1, every))
@@ -74,7 +70,6 @@ class RepeatedAsk:
 
     def ask(self, call: Call) -> Generator[Call, Any, tuple[Any, Exception | None]]:
         """Ask until the answer is not None or the row ends; return it, and what it raised."""
-        clock = self._clock
         try:
             reply = yield call
             while reply is None and not self.over and self.again():
@@ -83,11 +78,6 @@ class RepeatedAsk:
                 keep_state(self._context)
         except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
             return None, error
-        finally:
-            # It holds this, too: a cycle would outlive the run. A pump that was left behind may be
-            # closed while another one has begun a row.
-            if getattr(self, "_clock", None) is clock:
-                del self._clock
         return reply, None
 
     def again(self) -> bool:
@@ -104,7 +94,7 @@ class RepeatedAsk:
             context.remembers = False
         for at in self._later:
             # As `begin_ask` does, without the call.
-            self.at = self._clock.now = context._now = self._indicators.now = at
+            context._now = self._indicators.now = at
             return True
         self.over = True
         return False
