@@ -34,7 +34,7 @@ def short_rows(rows):
 
 
 def rows_of(played):
-    return short_rows(row for _, _, row in played.asks)
+    return short_rows(row for _, _, own in played.asked for row in own)
 
 
 def fails(error):
@@ -79,7 +79,8 @@ def test_refusals_in_a_row_are_one_row_until_another_answer_comes():
     rule = tn.risk("never")(lambda book, candidate: "no")
     played = pumped(session(spec("dip", scripted(script), risk=[rule]), flat(7)))
     assert [row[:3] for row in rows_of(played)] == [(1, 2, 2), (3, 3, 1), (4, 6, 3), (7, 7, 1)]
-    refused = sum(row.count for _, _, row in played.asks if row.outcome == "refused")
+    ((_, _, rows),) = played.asked
+    refused = sum(row.count for row in rows if row.outcome == "refused")
     assert refused == sum(row.count for _, _, row in played.refusals) == 5
 
 
@@ -195,7 +196,7 @@ def test_rows_do_not_depend_on_how_candles_were_cut(seed, cuts):
         for instance in parts.instances:
             instance.asks = AskRows(instance.asks.rows)
     drive(parts.pump(minute(300)))
-    assert parts.asks == whole.asks
+    assert parts.asked == whole.asked
 
 
 ROWS = st.lists(

@@ -99,7 +99,7 @@ def played(rules, *, seed, commands=(), blocks=(MINUTES,)):
 
 def outcome(made):
     states = [instance.state for instance in made.instances]
-    return made.events, made.trades, made.refusals, made.asks, states
+    return made.events, made.trades, made.refusals, made.asked, states
 
 
 @pytest.mark.parametrize("seed", range(8))

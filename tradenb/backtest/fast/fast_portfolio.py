@@ -142,9 +142,9 @@ class FastPortfolio:
         """Let the machine make the rows of refusals."""
         return self._by_machine.refusals if self.refused else []
 
-    def ask_rows(self) -> list[tuple[str, str, AskRow]]:
+    def asked(self) -> list[tuple[str, str, Sequence[AskRow]]]:
         """Let the machine say what every ask came to."""
-        return self._by_machine.asks
+        return self._by_machine.asked
 
     @cached_property
     def _by_machine(self) -> Session:

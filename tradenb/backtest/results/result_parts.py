@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -36,6 +36,8 @@ Refusals = list[tuple[str, str, "Refusing"]]
 """Symbol, strategy, and a row of refusals."""
 Asks = list[tuple[str, str, "AskRow"]]
 """Symbol, strategy, and a row of asks."""
+Asked = list[tuple[str, str, Sequence["AskRow"]]]
+"""Symbol, strategy, and rows of their asks."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class ResultParts:
     trades: list[Trade]
     open: list[OpenRow]
     refused: Refusals
-    asked: Asks
+    asked: Asked
     ask_count: int
     asks_failed: int
     asks_lost_by: Mapping[Key, int]
@@ -109,8 +111,10 @@ class ResultParts:
 
     @cached_property
     def ask_rows(self) -> Asks:
-        """What the asks came to."""
-        return self.asked if self.fast is None else self.fast.ask_rows()
+        """What the asks came to, in the order of their first."""
+        asked = self.asked if self.fast is None else self.fast.asked()
+        rows = [(symbol, strategy, row) for symbol, strategy, own in asked for row in own]
+        return sorted(rows, key=lambda each: each[2].first)
 
     @property
     def troubled(self) -> list[Event]:
@@ -127,8 +131,8 @@ class ResultParts:
 
     def settled(self) -> ResultParts:
         """Return the same without the fast way, which can be neither pickled nor saved."""
-        rows, asked = self.refusals, self.ask_rows
-        return replace(self, recorded=self.events, refused=rows, asked=asked, fast=None)
+        asked = self.asked if self.fast is None else self.fast.asked()
+        return replace(self, recorded=self.events, refused=self.refusals, asked=asked, fast=None)
 
 
 def parts_of(run: BacktestRun) -> ResultParts:
@@ -151,7 +155,7 @@ def parts_of(run: BacktestRun) -> ResultParts:
         trades=session.trades,
         open=open_rows(session.instances, plan.rules),
         refused=session.refusals,
-        asked=session.asks,
+        asked=session.asked,
         ask_count=sum(item.asks.count for item in session.instances) if fast is None else fast.asks,
         asks_failed=sum(item.asks.failed for item in session.instances),
         asks_lost_by={_key(item): item.asks.lost for item in session.instances},

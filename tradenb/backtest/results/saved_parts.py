@@ -136,7 +136,7 @@ def _about(parts: ResultParts, candles: Mapping[str, str]) -> dict[str, Any]:
         "states": [to_record(state) for state in parts.states],
         "open": parts.open,
         "refused": [[symbol, name, row._asdict()] for symbol, name, row in parts.refused],
-        "asked": [[symbol, name, row._asdict()] for symbol, name, row in parts.asked],
+        "asked": [[symbol, name, row._asdict()] for symbol, name, row in parts.ask_rows],
         "asks_lost": [[*key, count] for key, count in parts.asks_lost_by.items()],
         "coverage": [[*key, own] for key, own in parts.coverage.items()],
         "funding": [[*key, own] for key, own in parts.funding.items()],
@@ -167,7 +167,7 @@ def _parts(about: Mapping[str, Any], folder: Path) -> ResultParts:
         trades=[Trade(**row) for row in _rows(folder / _TRADES)],
         open=[tuple(row) for row in about["open"]],
         refused=[(symbol, name, Refusing(**row)) for symbol, name, row in about["refused"]],
-        asked=[(symbol, name, AskRow(**row)) for symbol, name, row in about["asked"]],
+        asked=[(symbol, name, [AskRow(**row)]) for symbol, name, row in about["asked"]],
         asks_lost_by={(name, symbol): count for name, symbol, count in about["asks_lost"]},
         coverage={
             (name, symbol): [Coverage(*each) for each in own]

@@ -166,13 +166,15 @@ def _next_ask(
     failure: Exception | None = None,
 ) -> int:
     """Return when a strategy is asked next if nothing comes of its answer, else 0."""
-    state, candles, at = step.state, instance.candles, session.now
-    every = state.every
+    state, at = step.state, session.now
+    if failure is not None or state.warming or instance.signals is not None:
+        return 0
+    if reply is not None and instance.refusing is None:
+        return 0
+    every, candles = state.every, instance.candles
     regular = candles.regular and every != WEEK
     following = at + every if regular else candles.next_due(at, every)
-    if following > need.last or failure is not None:
-        return 0
-    if state.warming or instance.signals is not None:
+    if following > need.last:
         return 0
     if reply is None:
         instance.asks.note_again(at, "none")

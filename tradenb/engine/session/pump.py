@@ -117,13 +117,9 @@ class Session:
         ]
 
     @property
-    def asks(self) -> list[tuple[str, str, AskRow]]:
-        """What the asks came to, with symbol and strategy, in the order of their first."""
-        rows: list[tuple[str, str, AskRow]] = []
-        for instance in self.instances:
-            symbol, strategy = instance.state.symbol, instance.state.strategy
-            rows += [(symbol, strategy, row) for row in instance.asks.rows]
-        return sorted(rows, key=lambda each: each[2].first)
+    def asked(self) -> list[tuple[str, str, Sequence[AskRow]]]:
+        """What the asks of each instance came to, with its symbol and strategy."""
+        return [(item.state.symbol, item.state.strategy, item.asks.rows) for item in self.instances]
 
     def pump(self, until: int) -> Pump:
         """Let everything happen up to a close time, ms UTC.
@@ -298,7 +294,8 @@ class Session:
             instance.take_next_rules()
         if instance.money is not None:
             instance.money.after(instance, before)
-        if self._pings(instance) and before.signal is state.signal and state.cursor > before.cursor:
+        waits_on = before.signal is state.signal and state.cursor > before.cursor
+        if waits_on and self._pings(instance):
             self._note(instance, ping(instance, step.at))
 
     def _enter_trade(self, instance: Instance, trade: Trade) -> None:
