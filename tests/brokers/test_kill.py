@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from argparse import Namespace
+from contextlib import contextmanager
 
 import pytest
 
@@ -202,7 +203,9 @@ def by_tag(*more):
     return main(["kill", "--by-tag", "binance", "--symbol", "BTCUSDT", "--days", "1", *KEYS, *more])
 
 
-def test_by_tag_an_account_is_closed_without_a_home(capsys):
+@contextmanager
+def entered_server():
+    """A server on which an order of ours has bought."""
     loopback_keys()
     with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
 
@@ -210,6 +213,11 @@ def test_by_tag_an_account_is_closed_without_a_home(capsys):
             return await port.submit(order(client_id("run", "s1", "entry", 1), now=server.now()))
 
         on(server, server.clock, enter)
+        yield server
+
+
+def test_by_tag_an_account_is_closed_without_a_home(capsys):
+    with entered_server() as server:
         assert by_tag("--url", server.url) == 2
         shown, refused = capsys.readouterr()
         assert "sell 1.99 BTC at market, about 19" in shown
@@ -238,13 +246,7 @@ class Terminal(io.StringIO):
     ],
 )
 def test_by_tag_a_person_types_the_symbol_before_anything_is_sold(monkeypatch, typed, code, words):
-    loopback_keys()
-    with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
-
-        async def enter(port):
-            return await port.submit(order(client_id("run", "s1", "entry", 1), now=server.now()))
-
-        on(server, server.clock, enter)
+    with entered_server() as server:
         shown = Terminal()
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
         monkeypatch.setattr(sys, "stdout", shown)

@@ -262,22 +262,6 @@ def test_without_its_journal_it_is_found_disarms_and_is_not_entered_twice():
     assert "unknown signal" in made.checkpoint(made.wanted[0]).ledger.stops[0]
 
 
-def test_a_document_from_before_the_signal_sells_it_and_asks():
-    made = world(*[100.0] * 400)
-    made.arm()
-    assert made.live(minute(70))
-    old = content(made, document(made))
-    assert made.live(minute(80))
-    assert made.coins > 1
-    made.disk.plant(document(made), old)
-    made.disk.remove(bak_of(document(made)))
-    assert made.live(minute(85))
-    assert made.coins < D("0.001")
-    assert made.venue.live_orders(SYMBOL) == ()
-    (words,) = made.checkpoint(made.wanted[0]).ledger.unexplained
-    assert words.startswith("the document is older than its orders: ")
-
-
 def of_before_the_signal():
     """A world with a position, and a document that was restored from before it."""
     made = world(*[100.0] * 400)
@@ -288,6 +272,16 @@ def of_before_the_signal():
     made.disk.plant(document(made), old)
     made.disk.remove(bak_of(document(made)))
     return made
+
+
+def test_a_document_from_before_the_signal_sells_it_and_asks():
+    made = of_before_the_signal()
+    assert made.coins > 1
+    assert made.live(minute(85))
+    assert made.coins < D("0.001")
+    assert made.venue.live_orders(SYMBOL) == ()
+    (words,) = made.checkpoint(made.wanted[0]).ledger.unexplained
+    assert words.startswith("the document is older than its orders: ")
 
 
 def test_guard_sells_what_a_document_from_before_the_signal_does_not_know():
