@@ -61,7 +61,9 @@ class Candles:
         The same with flat candles where minutes are missing; None: none are shown.
     """
 
-    __slots__ = ("_columns", "_filled", "_first", "_start", "_stop", "_times", "step")
+    __slots__ = (
+        "__weakref__", "_columns", "_filled", "_first", "_start", "_stop", "_times", "step",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -68,8 +68,9 @@ class Scheduler:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._grouped: list[RunRecord] = []
+        self._known: list[RunRecord] = []
         self._groups: list[list[RunRecord]] = []
+        self._trading: list[RunRecord] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._startup = Startup(notifier, self._feeds)
         # Made for the first run whose broker has a key.
@@ -94,6 +95,7 @@ class Scheduler:
             while True:
                 # Cleared before looking: a wake-up that comes from here on is seen by the wait.
                 self._woken.clear()
+                self._look_who_is_here()
                 self._start_orders()
                 self._release_ended()
                 if not self._runs and (self._closing.is_set() or self._end is not None):
@@ -105,12 +107,17 @@ class Scheduler:
             if self._orders is not None:
                 self._orders.cancel()
 
+    def _look_who_is_here(self) -> None:
+        if self._runs != self._known:
+            self._known = [*self._runs]
+            self._groups = grouped(self._known)
+            self._trading = [run for run in self._known if run.reads_account]
+
     def _start_orders(self) -> None:
-        trading = [run for run in self._runs if run.reads_account]
-        if trading and self._orders is None:
+        if self._trading and self._orders is None:
             self._orders = OrderManagers(self._clock, self._workers, self._notifier)
         if self._orders is not None:
-            self._orders.start(trading)
+            self._orders.start(self._trading)
 
     async def _report_death(self, died: BaseException) -> None:
         error = TradenbError(f"the live loop died of {died!r:.200} and was started again")
@@ -136,25 +143,29 @@ class Scheduler:
         None: only when woken, as a group does whose tick ends; a stepped clock must not move while
         one ticks.
         """
-        if self._runs != self._grouped:
-            self._grouped = [*self._runs]
-            self._groups = grouped(self._grouped)
-        now, waiting = self._clock.now(), []
-        for group in self._groups:
+        now, first = self._clock.now(), None
+        for group in self._groups:  # plain loops: each tick that ends looks at all runs
             # Runs that share a rule never tick apart, not even when only one of them is due: what
             # one opens must be in the book that the next is asked with.
-            if any(run.id in self._busy for run in group):
-                continue
-            if any(_is_due(run, now) for run in group):
-                task = asyncio.create_task(self._tick(group))
-                for run in group:
-                    run.tick_now, run.arrival.retry_at = False, 0
-                    self._busy[run.id] = task
+            is_due = False
+            for run in group:
+                if run.id in self._busy:
+                    break
+                is_due = is_due or _is_due(run, now)
             else:
-                waiting.append(min(run.next_at for run in group))
-        if self._busy and self._clock.stepped:
-            return None
-        return min(waiting, default=None)
+                if is_due:
+                    self._start_tick(group)
+                    continue
+                for run in group:
+                    if first is None or run.next_at < first:
+                        first = run.next_at
+        return None if self._busy and self._clock.stepped else first
+
+    def _start_tick(self, group: list[RunRecord]) -> None:
+        task = asyncio.create_task(self._tick(group))
+        for run in group:
+            run.tick_now, run.arrival.retry_at = False, 0
+            self._busy[run.id] = task
 
     async def _tick(self, group: list[RunRecord]) -> None:
         """Make one tick of a group, note what is wrong, and say when the next is due."""
@@ -258,12 +269,12 @@ def grouped(runs: Iterable[RunRecord]) -> list[list[RunRecord]]:
             joined[rule] = rule = joined[following]
         return rule
 
-    ruled = [(run, _rules_of(run) or [run]) for run in runs]
+    ruled = [(run, _rules_of(run)) for run in runs]
     for _, rules in ruled:
         for rule in rules:
             joined[last(rule)] = last(rules[0])
     for run, rules in ruled:
-        groups.setdefault(last(rules[0]), []).append(run)
+        groups.setdefault(last(rules[0]) if rules else id(run), []).append(run)
     return [sorted(members, key=lambda run: run.place) for members in groups.values()]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import compress
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,11 @@ from tradenb.live.state.disk_storage import DiskStorage
 from tradenb.store.codec import dump_lines
 
 log = logging.getLogger("tradenb")
+
+_BEGINNINGS: Final[WeakKeyDictionary[Candles, dict[tuple[int, int, int], bytes]]] = (
+    WeakKeyDictionary()
+)
+"""The histories that runs on a symbol begin with, written out once for all of them."""
 
 # Lines that a power loss may cost where nothing happened; with events they are synced at once.
 _UNSYNCED: Final = 60
@@ -107,7 +113,7 @@ class Recorder:
         candles = seen.between(checkpoint.history_start, checkpoint.state.cursor)
         try:
             began = candles.start != self._first
-            parts = [*self._beginning(checkpoint, candles, since)] if began else []
+            parts = [*self._beginning(checkpoint, seen, candles, since)] if began else []
             fresh = candles.between(since if began else self._until, candles.end)
             parts += [*self._noted, *_missing(candles, fresh.start), _text(_lines(fresh))]
             data = dump_lines(parts)
@@ -126,7 +132,9 @@ class Recorder:
             self._first, self._until = candles.start, candles.end
             self.in_force = checkpoint.rules or self._given
 
-    def _beginning(self, checkpoint: Checkpoint, candles: Candles, since: int) -> Iterable[object]:
+    def _beginning(
+        self, checkpoint: Checkpoint, seen: Candles, candles: Candles, since: int
+    ) -> Iterable[object]:
         """Say with what a run begins, and which candles of its history were not noted like that."""
         account, market = self._account, checkpoint.state.market
         yield {
@@ -145,20 +153,25 @@ class Recorder:
         }
         history = candles.between(candles.start, since)
         yield from _missing(history, history.start)
-        yield _text(self._unnoted(history, _lines(history, f",{since}")))
+        yield self._unnoted(seen, history, since)
 
-    def _unnoted(self, history: Candles, lines: list[str]) -> Iterable[str]:
+    def _unnoted(self, seen: Candles, history: Candles, since: int) -> bytes:
         """Return the lines of those candles of a history that were not noted like that before."""
         noted = [row for row in self._storage.recording(history.start) if isinstance(row, list)]
         if not noted:
-            return lines
+            written = _BEGINNINGS.setdefault(seen, {})
+            key = history.start, len(history), since
+            if key not in written:
+                written[key] = _text(_lines(history, f",{since}"))
+            return written[key]
         known = np.full((len(history), len(NAMES)), np.nan)
         places = {time: place for place, time in enumerate(history.time.tolist())}
         for row in noted:
             if row[0] in places:
                 known[places[row[0]]] = row[1:6]
         changed = [known[:, place] != column for place, column in enumerate(history.columns)]
-        return compress(lines, np.logical_or.reduce(changed).tolist())
+        lines = _lines(history, f",{since}")
+        return _text(compress(lines, np.logical_or.reduce(changed).tolist()))
 
 
 def _missing(candles: Candles, since: int) -> Iterable[object]:
@@ -178,10 +191,10 @@ def _lines(candles: Candles, more: str = "") -> list[str]:
 
     Made by hand: a run that starts notes a history of thousands, and JSON takes twice as long.
     """
-    columns = [map(float.__repr__, column.tolist()) for column in candles.columns]
+    columns = [column.tolist() for column in candles.columns]
     rows = zip(candles.time.tolist(), *columns, strict=True)
     return [
-        f"[{at},{o},{high},{low},{close},{volume}{more}]\n"
+        f"[{at},{o!r},{high!r},{low!r},{close!r},{volume!r}{more}]\n"
         for at, o, high, low, close, volume in rows
     ]
 
