@@ -46,7 +46,6 @@ def sink(monkeypatch):
 def kit(tmp_path, monkeypatch, sink, no_network):
     """All of it, in an empty folder; live runs and rehearsals are released at the end."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
     made = Kit(tmp_path, sink, monkeypatch)
     made.new_home()
     with made.servers:

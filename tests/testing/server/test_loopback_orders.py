@@ -63,7 +63,7 @@ def test_every_group_of_ccxt_leads_to_the_server_each_by_a_path_of_its_own(serve
 
 def test_a_group_that_cannot_be_redirected_is_an_error(monkeypatch):
     tables = {"api": {"public": "https://api.binance.com/api/v3", "new": {"v1": "https://a.b/c"}}}
-    monkeypatch.setattr(redirecting, "_tables", lambda name: tables)
+    monkeypatch.setattr(redirecting, "_tables", lambda: tables)
     with pytest.raises(UsageError, match=r"urls\['api'\]\['new'\]"):
         redirected_urls("http://127.0.0.1:1")
 
