@@ -93,6 +93,9 @@ def test_the_average_price_is_that_of_what_windows_show(minutes, gap_minutes, co
     assert prices.average_prices(candles, 0, len(candles), count).tolist() == expected
     rules = Rules(price="average", average_price_candles=count)
     assert [prices.market_price(candles, row, rules) for row in range(len(candles))] == expected
+    assert [prices.price_at(candles, close, rules) for close in closes] == expected
+    given = [prices.price_at(candles, close, Rules()) for close in closes]
+    assert given == candles.close.tolist()
 
 
 @given(with_missing, st.sampled_from(["1m", "5m", "15m", "1h"]))

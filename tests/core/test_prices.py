@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.sources import candles, flat, market, through
+from tests.sources import candles, flat, market, minute, through
 from tradenb.core import prices
 from tradenb.core.lifecycle.holding import plan_of
 from tradenb.core.prices import Extremes
@@ -91,6 +91,8 @@ def test_the_market_price_is_the_close_or_the_average():
     average = Rules(price="average", average_price_candles=3)
     assert prices.market_price(grid, 20, Rules()) == rows[20][3]
     assert prices.market_price(grid, 20, average) == naive_average(rows, 20, 3)
+    assert prices.price_at(grid, minute(21), Rules()) == rows[20][3]
+    assert prices.price_at(grid.rows(7, 30), minute(22) - 1, average) == naive_average(rows, 20, 3)
     assert prices.market_prices(grid, 5, 9, Rules()).tolist() == [row[3] for row in rows[5:9]]
     averages = [naive_average(rows, index, 3) for index in range(5, 9)]
     assert prices.market_prices(grid, 5, 9, average).tolist() == averages

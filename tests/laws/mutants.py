@@ -116,8 +116,8 @@ def a_bucket_ahead(right: Function) -> Function:
 
 
 def at_the_next_close(right: Function) -> Function:
-    def wrong(candles: Any, index: int, rules: Any) -> Any:
-        return right(candles, min(index + 1, len(candles) - 1), rules)
+    def wrong(candles: Any, at: int, rules: Any) -> Any:
+        return right(candles, min(at + candles.step, candles.end), rules)
 
     return wrong
 
@@ -591,9 +591,7 @@ CAUGHT_BY_NOISE = (
         "tradenb.engine.history.windows:History.window",
         a_candle_ahead,
     ),
-    Mutant(
-        "the market price is the next close", "tradenb.core.prices:market_price", at_the_next_close
-    ),
+    Mutant("the market price is the next close", "tradenb.core.prices:price_at", at_the_next_close),
     Mutant(
         "buckets show before they are complete",
         "tradenb.engine.history.windows:History.window",

@@ -97,6 +97,13 @@ def market_price(candles: Candles, index: int, rules: Rules) -> float:
     return average_price(candles, index, rules.average_price_candles)
 
 
+def price_at(candles: Candles, at: int, rules: Rules) -> float:
+    """Return the market price at the close of the last candle by a moment."""
+    if rules.price == "close":
+        return candles.close_by(at)
+    return market_price(candles, candles.index(at), rules)
+
+
 def market_prices(candles: Candles, start: int, stop: int, rules: Rules) -> Floats:
     """Return `market_price` for every row from `start` to `stop` (exclusive)."""
     if rules.price == "close":

@@ -124,7 +124,7 @@ class Context:
     def price(self) -> float:
         """Market price: what can be traded now (`Rules.price`), quote currency."""
         candles = self._history.candles
-        return prices.market_price(candles, candles.index(self._now), self._rules)
+        return prices.price_at(candles, self._now, self._rules)
 
     @property
     def average_price(self) -> float:

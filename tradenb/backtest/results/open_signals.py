@@ -23,7 +23,7 @@ def open_rows(instances: Sequence[Instance], rules: Rules) -> list[OpenRow]:
         if signal is None:
             continue
         candles = instance.candles
-        price = prices.market_price(candles, candles.index(state.cursor), rules)
+        price = prices.price_at(candles, state.cursor, rules)
         if state.is_scheduled:
             rows.append((state.symbol, state.strategy, signal.id, "scheduled", price, None))
             continue

@@ -195,6 +195,12 @@ class Candles:
         """Return the close of a row from 0 on, faster than `close[row]` does."""
         return self._columns[CLOSE].item(self._start + row)
 
+    def close_by(self, at: int) -> float:
+        """Return the close of the last candle that closes by a moment, one of these, as fast."""
+        if self._times is None:
+            return self._columns[CLOSE].item((at - self._first) // self.step - 1)
+        return self.close_at(self.index(at))
+
     def extremes_at(self, row: int) -> tuple[float, float, float]:
         """Return open, high and low of a row from 0 on, as fast."""
         opened, high, low, _, _ = self._columns

@@ -40,7 +40,7 @@ def checked(
         state.symbol,
         state.strategy,
         at,
-        price=prices.market_price(candles, candles.index(at), rules),
+        price=prices.price_at(candles, at, rules),
         rules=rules,
         used=state.ids,
         managed=state.manage_every is not None,
@@ -62,7 +62,7 @@ def consider(state: State, at: int, reply: object, candles: Candles, rules: Rule
 
 def rejected(state: State, at: int, found: Invalid, candles: Candles, rules: Rules) -> Step:
     """Make the event of a candidate that breaks rules."""
-    price = prices.market_price(candles, candles.index(at), rules)
+    price = prices.price_at(candles, at, rules)
     event = event_of(
         state, at, "rejected", found.signal, price=price, exit_reason="invalid", note=found.note
     )
@@ -72,7 +72,7 @@ def rejected(state: State, at: int, found: Invalid, candles: Candles, rules: Rul
 def enter(state: State, need: NeedClearance, reply: object, candles: Candles, rules: Rules) -> Step:
     """Open or schedule a signal that was decided now, unless risk refuses."""
     at, signal = need.at, need.signal
-    price = prices.market_price(candles, candles.index(at), rules)
+    price = prices.price_at(candles, at, rules)
     if isinstance(reply, Refusal):
         event = refused(state, at, signal, price, reply)
         return Step(at, ASKS, state.moved(at), (event,), None)

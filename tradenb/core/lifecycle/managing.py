@@ -101,7 +101,7 @@ def follow_clearance(
         if step.state.signal is not None:
             return step
         return _go_on(step.state, at, need.rest, candles, rules, step.events)
-    price = prices.market_price(candles, candles.index(at), rules)
+    price = prices.price_at(candles, at, rules)
     if isinstance(reply, Refusal):
         event = refused(state, at, state.signal, price, reply)
         return _go_on(state, at, need.rest, candles, rules, (event,))
@@ -158,7 +158,7 @@ def _act(
     by: Literal["strategy", "user"] = "strategy",
 ) -> tuple[State, Events, NeedClearance | None]:
     """Do one action on what is open or scheduled."""
-    price = prices.market_price(candles, candles.index(at), rules)
+    price = prices.price_at(candles, at, rules)
     action = resolved_move(action, signal)
     editing = _editing(state, signal, at, price, rules)
     problems = action_problems(
@@ -290,16 +290,14 @@ def _propose(
         if held is None or not state.is_open or not found.note.startswith(SHORT_ON_SPOT):
             return state, events, None
         # The other way cannot be gone at an exchange; what is held is left all the same.
-        editing = _editing(
-            state, held, at, prices.market_price(candles, candles.index(at), rules), rules
-        )
+        editing = _editing(state, held, at, prices.price_at(candles, at, rules), rules)
         editing.sell_all(editing.price, "flipped")
         return editing.result(), (*editing.events, *events), None
     need = NeedClearance(at, found, activation=False)
     if held is None:
         return state, (), need
     if state.is_open:
-        price = prices.market_price(candles, candles.index(at), rules)
+        price = prices.price_at(candles, at, rules)
         editing = _editing(state, held, at, price, rules)
         editing.sell_all(price, "flipped")
         state, events = editing.result(), tuple(editing.events)

@@ -142,6 +142,6 @@ def cancel(
     note: str | None = None,
 ) -> Step:
     """End a signal that was not opened, at the market price."""
-    price = prices.market_price(candles, candles.index(at), rules)
+    price = prices.price_at(candles, at, rules)
     event = event_of(state, at, "cancelled", signal, price=price, exit_reason=reason, note=note)
     return Step(at, EXITS, idle_after(state, state.trades), (event,), None)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from tradenb.core.candidate import Candidate
 from tradenb.core.lifecycle.state import NeedClearance, Refusing
-from tradenb.core.prices import market_price
+from tradenb.core.prices import price_at
 from tradenb.core.risk import Refusal
 from tradenb.core.validation.candidate_rules import is_plain
 from tradenb.engine.call import Call, words_of
@@ -106,8 +106,8 @@ def is_refused_again(instance: Instance, row: Refusing, candidate: Candidate, at
         return False
     if state.market is not None or state.execution is not None:
         return False
-    candles, rules = instance.candles, instance.rules
-    return is_plain(candidate, market_price(candles, candles.index(at), rules), rules)
+    rules = instance.rules
+    return is_plain(candidate, price_at(instance.candles, at, rules), rules)
 
 
 def _include_peers(

@@ -48,7 +48,12 @@ def ask_manager(
 ) -> Asks:
     """Ask the manage function, if it may be asked; return the step that follows now."""
     if instance.quiet is not None:
-        return (yield from _ask_in(session, instance, instance.quiet, alone=alone))
+        return _ask_in(session, instance, instance.quiet, alone=alone)
+    return _ask_once(session, instance, step, need)
+
+
+def _ask_once(session: Asking, instance: Instance, step: Step, need: NeedCandidate) -> Asks:
+    """Ask a manage function after a look at the candles."""
     state = instance.state = step.state
     at, row = session.now, instance.row
     reply: object = NOT_ASKED

@@ -40,5 +40,5 @@ def failed(instance: Instance, at: int, what: str, error: Exception) -> Event:
 def ping(instance: Instance, at: int) -> Event:
     """Make the event of a minute in which a scheduled signal went on waiting."""
     state, candles = instance.state, instance.candles
-    price = prices.market_price(candles, candles.index(at), instance.rules)
+    price = prices.price_at(candles, at, instance.rules)
     return event_of(state, at, "ping", state.signal, price=price)
