@@ -59,10 +59,16 @@ class Candles:
         Open times of the rows, ms UTC; None: a candle each step.
     filled : Filled, optional
         The same with flat candles where minutes are missing; None: none are shown.
+
+    Attributes
+    ----------
+    regular : bool
+        Whether no candle is missing.
     """
 
     __slots__ = (
-        "__weakref__", "_columns", "_filled", "_first", "_start", "_stop", "_times", "step",
+        "__weakref__", "_columns", "_filled", "_first", "_start", "_stop", "_times", "regular",
+        "step",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +88,7 @@ class Candles:
         self._times = times
         self._filled = filled
         self.step = step
+        self.regular = times is None  # read at each ask, which a property is slow for
 
     @property
     def time(self) -> Times:
@@ -137,11 +144,6 @@ class Candles:
     def end(self) -> int:
         """Close time of the last candle, ms UTC."""
         return self.ends_at(self._stop - self._start - 1)
-
-    @property
-    def regular(self) -> bool:
-        """Whether no candle is missing."""
-        return self._times is None
 
     @property
     def filled(self) -> Filled | None:
