@@ -7,7 +7,7 @@ import pytest
 from tests.store.samples import body
 from tests.store.test_versions import LEDGER
 from tradenb.core.signal import Trade
-from tradenb.store.codec import SealedDict, SealedDicts, dump, text_of
+from tradenb.store.codec import SealedDict, SealedDicts, SealedList, dump, text_of
 from tradenb.store.document.commit import encode
 from tradenb.store.document.ledger_record import (
     LedgerDicts,
@@ -56,6 +56,32 @@ def test_the_same_record_twice_is_two_rows():
     trade = Trade(**body(3)["state"]["trades"][0])
     first, second = SealedDicts(Trade._asdict).of((trade, trade))
     assert first is second
+
+
+def test_a_list_that_did_not_change_is_the_same_one_and_written_the_same():
+    trades = tuple(Trade(**record) for record in body(3)["state"]["trades"])
+    records = SealedDicts(Trade._asdict)
+    first = records.of(trades)
+    assert records.of(trades) is first
+    assert records.of(trades[:-1]) == first[:-1]
+    assert records.of(trades) == first
+    for made in (first, SealedList()):
+        for _ in range(2):
+            assert text_of(made) == dump([*made])
+            assert encode(7, with_trades(made)) == encode(
+                7, with_trades([dict(row) for row in made])
+            )
+
+
+def test_a_sealed_list_that_makes_no_sense_is_refused_every_time():
+    record = body(3)["state"]["trades"][0]
+    wrong = SealedList([SealedDict(record), SealedDict({**record, "entry": -1.0})])
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"state\.trades\.1\.entry"):
+            encode(7, with_trades(wrong))
+    many = SealedList(SealedDict(record) for _ in range(1_001))
+    with pytest.raises(ValueError, match="at most 1000 items"):
+        encode(7, with_trades(many))
 
 
 def test_a_state_that_is_sealed_is_written_like_a_plain_one():

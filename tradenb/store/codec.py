@@ -57,6 +57,13 @@ class SealedDict(dict[str, Any]):
     text: bytes | None = None
 
 
+class SealedList(list[SealedDict]):
+    """Such records as a list that nobody changes either; its attributes are theirs."""
+
+    checked: Any = None
+    text: bytes | None = None
+
+
 class SealedDicts:
     """Makes the dicts of records, one for each record however often it is asked.
 
@@ -69,9 +76,15 @@ class SealedDicts:
     def __init__(self, plain: Callable[[Any], Mapping[str, Any]]) -> None:
         self._plain = plain
         self._known: dict[int, tuple[object, SealedDict]] = {}
+        self._last: tuple[Sequence[object], SealedList] = (), SealedList()
 
-    def of(self, records: Sequence[object]) -> list[SealedDict]:
-        """Return the dicts of records, in their order; those of others are forgotten."""
+    def of(self, records: Sequence[object]) -> SealedList:
+        """Return the dicts of records, in their order; those of others are forgotten.
+
+        The same tuple gives the same list.
+        """
+        if records is self._last[0] and isinstance(records, tuple):
+            return self._last[1]
         before = self._known
         # The records are held, so no other object can have the id of one of them meanwhile.
         known = {
@@ -79,7 +92,9 @@ class SealedDicts:
             for record in records
         }
         self._known = known
-        return [known[id(record)][1] for record in records]
+        made = SealedList(known[id(record)][1] for record in records)
+        self._last = records, made
+        return made
 
 
 class Generation(NamedTuple):
@@ -204,13 +219,17 @@ def unlike(data: bytes) -> str:
     return f"not a document of a run, begins with {data[:40]!r}"
 
 
-def text_of(record: Mapping[str, Any]) -> bytes:
-    """Return a record in JSON, written once if nobody changes it."""
-    if not isinstance(record, SealedDict):
-        return dump(record)
-    if record.text is None:
-        record.text = _object(record)
-    return record.text
+def text_of(value: object) -> bytes:
+    """Return a value in JSON, written once if nobody changes it."""
+    if not isinstance(value, SealedDict | SealedList):
+        return dump(value)
+    if value.text is None:
+        value.text = _object(value) if isinstance(value, SealedDict) else _array(value)
+    return value.text
+
+
+def _array(records: list[SealedDict]) -> bytes:
+    return b"[%s]" % b",".join(map(text_of, records))
 
 
 def _object(record: Mapping[str, Any], *inner: str) -> bytes:
@@ -218,12 +237,12 @@ def _object(record: Mapping[str, Any], *inner: str) -> bytes:
     parts: list[bytes] = []
     plain: dict[str, Any] = {}
     for key, value in record.items():
-        if isinstance(value, SealedDict):
+        if isinstance(value, SealedDict | SealedList):
             text = text_of(value)
         elif key in inner and isinstance(value, dict):
             text = _object(value)
         elif isinstance(value, list) and value and isinstance(value[0], SealedDict):
-            text = b"[%s]" % b",".join(map(text_of, value))
+            text = _array(value)
         else:
             plain[key] = value
             continue

@@ -7,9 +7,10 @@ must agree on is said by the functions `_..._problems`, a sentence each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -19,7 +20,7 @@ from pydantic import (
 
 from tradenb.core.lifecycle.state import REMEMBERED
 from tradenb.core.timeframe import TIMEFRAMES
-from tradenb.store.codec import USER_DIGITS, Damaged, SealedDict, parse
+from tradenb.store.codec import USER_DIGITS, Damaged, SealedDict, SealedList, parse
 from tradenb.store.document.core_records import (
     AskRecord,
     ChargedRecord,
@@ -90,15 +91,18 @@ def _course_problems(state: StateRecord) -> Iterator[str]:
 
 def _trade_problems(state: StateRecord) -> Iterator[str]:
     """Name the trades that cannot be those of this state, in this order."""
-    latest = 0
-    for trade in state.trades:
-        if not trade.opened_at <= trade.closed_at:
-            yield f"the trade {trade.signal_id} closed before it opened"
-        if (trade.symbol, trade.strategy) != (state.symbol, state.strategy):
-            yield f"the trade {trade.signal_id} belongs to {trade.symbol}:{trade.strategy}"
-        if trade.closed_at < latest:
-            yield f"the trade {trade.signal_id} closed before the one ahead of it"
-        latest = trade.closed_at
+    trades, own = cast("_Trades", state.trades), (state.symbol, state.strategy)
+    if not trades.in_order or not trades.owners <= {own}:
+        latest = 0
+        for trade in trades:
+            if not trade.opened_at <= trade.closed_at:
+                yield f"the trade {trade.signal_id} closed before it opened"
+            if (trade.symbol, trade.strategy) != own:
+                yield f"the trade {trade.signal_id} belongs to {trade.symbol}:{trade.strategy}"
+            if trade.closed_at < latest:
+                yield f"the trade {trade.signal_id} closed before the one ahead of it"
+            latest = trade.closed_at
+    latest = trades[-1].closed_at if trades else 0
     # An idle state may be at rest before the asks of the candle on which its last trade closed.
     if latest > state.cursor and state.signal is not None and not state.tested:
         yield f"a trade closed at {latest}, after the cursor {state.cursor}"
@@ -147,11 +151,23 @@ def _refusing(*checks: Callable[[Any], Iterable[str]]) -> Any:
 
 def _once(record: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Check what never changes when it is seen first: there may be 1,000 trades every minute."""
-    if not isinstance(record, SealedDict):
+    if not isinstance(record, SealedDict | SealedList):
         return check(record)
     if record.checked is None:
         record.checked = check(record)
     return record.checked
+
+
+class _Trades(list[TradeRecord]):
+    """Trades, and what is looked at once in a list that does not change."""
+
+    def __init__(self, trades: list[TradeRecord]) -> None:
+        super().__init__(trades)
+        self.owners = {(trade.symbol, trade.strategy) for trade in trades}
+        closed = [trade.closed_at for trade in trades]
+        self.in_order = closed == sorted(closed) and all(
+            trade.opened_at <= trade.closed_at for trade in trades
+        )
 
 
 class MilestonesRecord(Plain):
@@ -181,7 +197,10 @@ class StateRecord(Plain):
     commands: list[CommandRecord]
     ids: Annotated[list[Id], Field(max_length=REMEMBERED)]
     trades: Annotated[
-        list[Annotated[TradeRecord, WrapValidator(_once)]], Field(max_length=REMEMBERED)
+        list[Annotated[TradeRecord, WrapValidator(_once)]],
+        Field(max_length=REMEMBERED),
+        AfterValidator(_Trades),
+        WrapValidator(_once),
     ]
     earned: float = 0.0
     charged: ChargedRecord | None = None
