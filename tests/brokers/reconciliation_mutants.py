@@ -28,9 +28,13 @@ NOTHING_FILLED = off(
     "snapshots:with_filled",
     always(lambda order, filled, value: order),
 )
-NO_TRADES = off("trades are not read", "reconcile:_with_trades", always(lambda led, _: (led, [])))
-NO_BALANCE = off("no balance is read", "reconcile:_against_balance", always(lambda led, *_: led))
-NO_STOP = off("nothing disarms", "reconcile:stopped", always(lambda led, words: led))
+NO_TRADES = off(
+    "trades are not read", "reconciliation.reconcile:_with_trades", always(lambda led, _: (led, []))
+)
+NO_BALANCE = off(
+    "no balance is read", "reconciliation.reconcile:against_balance", always(lambda led, *_: led)
+)
+NO_STOP = off("nothing disarms", "reconciliation.reconcile:stopped", always(lambda led, words: led))
 DUST_IS_LOST = off(
     "dust is lost",
     "apply:_with_dust",
@@ -47,12 +51,12 @@ UNREAD = off(
 
 ONLY_ENTRIES = off(
     "trades of entries alone are compared",
-    "reconcile:_compared",
+    "reconciliation.reconcile:_compared",
     rewritten("if order.id == id", "if order.id == id and order.role == 'entry'"),
 )
 ALL_OURS = off(
     "foreign trades are ours",
-    "reconcile:_split",
+    "reconciliation.reconcile:_split",
     rewritten(
         "owner = owners.get(fill.exchange_id)",
         "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
@@ -73,7 +77,11 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "1 our order is further": (NOTHING_FILLED, NO_TRADES),
     "2 a doubt: it is there": (
         off("nothing in doubt is asked for", "next_action:_settle", always(lambda now: None)),
-        off("what is shown is not taken", "reconcile:_with_snapshot", always(lambda led, *_: led)),
+        off(
+            "what is shown is not taken",
+            "reconciliation.reconcile:_with_snapshot",
+            always(lambda led, *_: led),
+        ),
     ),
     "3 a doubt: it is absent": (
         off(
@@ -83,21 +91,25 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "4 a resting order is nowhere": (
-        off("nothing is ended", "reconcile:_without_absent", always(lambda led, *_: led)),
+        off(
+            "nothing is ended",
+            "reconciliation.reconcile:_without_absent",
+            always(lambda led, *_: led),
+        ),
     ),
     "5 a status without trades": (NOTHING_FILLED,),
     "5 trades without a status": (NO_TRADES,),
     "6 the same trade again": (
         off(
             "a trade counts each time",
-            "reconcile:with_fills",
+            "reconciliation.reconcile:with_fills",
             rewritten("if fill.id not in known:", "if True:"),
         ),
     ),
     "6 a trade with other numbers": (
         off(
             "numbers are not compared",
-            "reconcile:_compared",
+            "reconciliation.reconcile:_compared",
             rewritten("known.get(fill.id, fill).is_same(fill)", "True"),
         ),
     ),
@@ -106,20 +118,24 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "6 a trade of the exit with other numbers": (
         off(
             "what is over is not compared",
-            "reconcile:_compared",
+            "reconciliation.reconcile:_compared",
             rewritten("(*ledger.past, *ledger.orders)", "ledger.orders"),
         ),
     ),
     "7 an order not written down": (
-        off("nothing is adopted", "reconcile:adopted", always(lambda *_: None)),
+        off("nothing is adopted", "reconciliation.reconcile:adopted", always(lambda *_: None)),
     ),
     "7 an order of nobody": (NO_STOP,),
     "7 an order of nobody that filled": (NO_STOP,),
     "8 foreign trades": (ALL_OURS,),
     "8 more foreign trades than a look reads": (ALL_OURS,),
     "8 a foreign order": (
-        off("foreign orders are ours", "reconcile:is_ours", always(lambda _: True)),
-        off("all have a role", "reconcile:role_of", always(lambda id: own_role(id) or "entry")),
+        off("foreign orders are ours", "reconciliation.reconcile:is_ours", always(lambda _: True)),
+        off(
+            "all have a role",
+            "reconciliation.reconcile:role_of",
+            always(lambda id: own_role(id) or "entry"),
+        ),
     ),
     "9 a sale by hand": (NO_BALANCE,),
     "9 pieces are gone": (NO_BALANCE,),
@@ -143,7 +159,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "16 an order while idle": (
         off(
             "the past is forgotten",
-            "reconcile:_with_snapshot",
+            "reconciliation.reconcile:_with_snapshot",
             rewritten("if late is not None and", "if False and"),
         ),
     ),
@@ -205,7 +221,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         ),
     ),
     "25 two orders under one id": (
-        off("a copy is not seen", "reconcile:is_copy", always(lambda *_: False)),
+        off("a copy is not seen", "reconciliation.reconcile:is_copy", always(lambda *_: False)),
     ),
 }
 """By name of the row; all of a row at once."""

@@ -114,7 +114,11 @@ MUTANTS: list[tuple[Mutant, ...]] = [
             f"{ORDERS}.reducing:_look_first",
             lambda _: lambda now, signal: None,
         ),
-        Mutant("nothing is adopted", f"{ORDERS}.reconcile:adopted", lambda _: lambda *_: None),
+        Mutant(
+            "nothing is adopted",
+            f"{ORDERS}.reconciliation.reconcile:adopted",
+            lambda _: lambda *_: None,
+        ),
     ),
     (
         Mutant(
@@ -142,7 +146,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "a trade of others is ours",
-            f"{ORDERS}.reconcile:_split",
+            f"{ORDERS}.reconciliation.reconcile:_split",
             rewritten(
                 "owner = owners.get(fill.exchange_id)",
                 "owner = owners.get(fill.exchange_id) or next(iter(owners.values()), None)",
@@ -152,21 +156,21 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "a trade with other numbers is the same",
-            f"{ORDERS}.reconcile:_compared",
+            f"{ORDERS}.reconciliation.reconcile:_compared",
             rewritten("known.get(fill.id, fill).is_same(fill)", "True"),
         ),
     ),
     (
         Mutant(
             "trades of entries alone are compared",
-            f"{ORDERS}.reconcile:_compared",
+            f"{ORDERS}.reconciliation.reconcile:_compared",
             rewritten("if order.id == id", "if order.id == id and order.role == 'entry'"),
         ),
     ),
     (
         Mutant(
             "a trade counts each time it is shown",
-            f"{ORDERS}.reconcile:with_fills",
+            f"{ORDERS}.reconciliation.reconcile:with_fills",
             rewritten("if fill.id not in known:", "if True:"),
         ),
     ),
@@ -180,7 +184,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "a balance that is seen once is believed",
-            f"{ORDERS}.reconcile:_against_balance",
+            f"{ORDERS}.reconciliation.reconcile:against_balance",
             rewritten(
                 "if ledger.short_at is None or ledger.short_held != everything:",
                 "ledger = ledger._replace(short_at=0)\n    if False:",
@@ -190,7 +194,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "a manual sale is never noticed",
-            f"{ORDERS}.reconcile:_against_balance",
+            f"{ORDERS}.reconciliation.reconcile:against_balance",
             rewritten("or moving:", "or True:"),
         ),
     ),
@@ -211,7 +215,7 @@ MUTANTS: list[tuple[Mutant, ...]] = [
     (
         Mutant(
             "the second order under one id is overlooked",
-            f"{ORDERS}.reconcile:is_copy",
+            f"{ORDERS}.reconciliation.reconcile:is_copy",
             lambda _: lambda order, snapshot: False,
         ),
     ),

@@ -12,7 +12,8 @@ from tradenb.brokers.broker import Broker
 from tradenb.brokers.checking.preflight_reading import look_before_arming
 from tradenb.brokers.dry_orders import DryOrders, DryTools
 from tradenb.brokers.entry_gate import EntryGate, JudgedRun
-from tradenb.brokers.order_manager import NO_MARKET, ManagedRun, OrderManager, Tools
+from tradenb.brokers.manager_tools import NO_MARKET, ManagedRun, Tools
+from tradenb.brokers.order_manager import OrderManager
 from tradenb.brokers.spot_connection import SpotConnection
 from tradenb.core.events import Kind
 from tradenb.core.orders.ledger import OrderLedger

@@ -20,7 +20,7 @@ from tradenb.core.orders.client_ids import is_ours
 from tradenb.core.orders.gate import sends_orders
 from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO, Order
-from tradenb.core.orders.reconcile import reconciled
+from tradenb.core.orders.reconciliation.reconcile import reconciled
 from tradenb.core.orders.reducing import reconcile_all
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time

@@ -25,7 +25,7 @@ from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_actions import Tell
 from tradenb.core.orders.order_records import ZERO, Ending, ExecutionReport, Order, fees_in
 from tradenb.core.orders.outcomes import APART, proof_at
-from tradenb.core.orders.reconcile import looked, reconciled
+from tradenb.core.orders.reconciliation.reconcile import looked, reconciled
 from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown, stopped
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
@@ -193,25 +193,7 @@ def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> Or
                     ending="filled", done_at=now,
                 )  # fmt: skip
                 ledger = ledger._replace(orders=(*ledger.orders, carried), dust=ZERO)
-            bought = ledger.of(signal, "entry")
-            filled = _sum(order.filled for order in bought)
-            value = _sum(order.value for order in bought)
-            sold = _sum(
-                order.filled
-                for order in ledger.orders
-                if order.signal_id == signal and order.side == "sell"
-            )
-            report = ExecutionReport(
-                seq=ledger.reports_made + 1,
-                at=now,
-                kind="entered",
-                signal_id=signal,
-                quantity=held_quantity(ledger, signal, market) + sold,
-                average=value / filled if filled else None,
-                value=value,
-                fees=_sum(fees_in(order, "quote") for order in bought),
-                estimated=any(order.known < order.filled for order in bought),
-            )
+            report = _of_purchases(ledger, signal, market, now)
         case "not_entered":
             words = tell.words
             if tell.reason == "limits":  # told at a later candle, where much may have changed
@@ -226,6 +208,31 @@ def _told(ledger: OrderLedger, tell: Tell, market: OrderMarket, now: Time) -> Or
         reports=(*ledger.reports, report), reports_made=ledger.reports_made + 1
     )
     return _with_dust(ledger, signal, market, now) if tell.kind == "exited" else ledger
+
+
+def _of_purchases(
+    ledger: OrderLedger, signal: str, market: OrderMarket, now: Time
+) -> ExecutionReport:
+    """Report what the orders of an entry have bought."""
+    bought = ledger.of(signal, "entry")
+    filled = _sum(order.filled for order in bought)
+    value = _sum(order.value for order in bought)
+    sold = _sum(
+        order.filled
+        for order in ledger.orders
+        if order.signal_id == signal and order.side == "sell"
+    )
+    return ExecutionReport(
+        seq=ledger.reports_made + 1,
+        at=now,
+        kind="entered",
+        signal_id=signal,
+        quantity=held_quantity(ledger, signal, market) + sold,
+        average=value / filled if filled else None,
+        value=value,
+        fees=_sum(fees_in(order, "quote") for order in bought),
+        estimated=any(order.known < order.filled for order in bought),
+    )
 
 
 def _sale_fees(order: Order, rate: Decimal) -> Decimal:

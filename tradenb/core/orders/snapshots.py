@@ -95,6 +95,13 @@ def stopped(ledger: OrderLedger, words: str) -> OrderLedger:
     return ledger._replace(stops=(*ledger.stops, words))
 
 
+def unexplained(ledger: OrderLedger, words: str) -> OrderLedger:
+    """Have a person asked about what nobody here can explain, once."""
+    if words in ledger.unexplained or words in ledger.accepted:
+        return ledger
+    return ledger._replace(unexplained=(*ledger.unexplained, words))
+
+
 def is_copy(order: Order, snapshot: OrderSnapshot) -> bool:
     """Tell whether the exchange shows another order than the one known under this id."""
     return order.exchange_id not in (None, snapshot.exchange_id)

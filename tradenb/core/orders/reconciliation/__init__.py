@@ -1,0 +1,1 @@
+"""Orders, trades and balance of the exchange against the ledger."""
