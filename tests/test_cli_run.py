@@ -14,7 +14,7 @@ import pytest
 from tests.exporting.live import CELL, START, begin
 from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
-from tradenb.live.loop import active_runs
+from tradenb.live.loop import supervisor
 from tradenb.live.run_registry import RunRegistry
 
 IN_MAIN = """
@@ -31,8 +31,8 @@ def ran(tmp_path, capsys, monkeypatch):
     def run(text, *arguments):
         monkeypatch.setattr(registry, "_named", {})
         monkeypatch.setattr("tradenb.live.api.run_registry", RunRegistry())
-        monkeypatch.setattr(active_runs, "_supervisors", WeakSet())
-        monkeypatch.setattr(active_runs, "_runs", WeakSet())
+        monkeypatch.setattr(supervisor, "_supervisors", WeakSet())
+        monkeypatch.setattr(supervisor, "_runs", WeakSet())
         monkeypatch.setattr(sys, "argv", sys.argv)
         monkeypatch.setattr(sys, "path", sys.path[:])
         file = tmp_path / "bot.py"

@@ -127,7 +127,7 @@ class _Job:
 
     def run(self, home: Path, *, once: bool) -> int:
         """Run, and return the exit code."""
-        from tradenb.live.loop.active_runs import release_all
+        from tradenb.live.loop.supervisor import release_all
 
         os.environ["TRADENB_HOME"] = str(home)  # where exchanges keep candles, and strategies look
         runs: list[RunRecord] = []

@@ -20,7 +20,7 @@ from tests.live.fast import until
 from tests.live.notifications.sink import Sink
 from tests.live.processes import child
 from tradenb.engine.specs.registry import registry
-from tradenb.live.loop import active_runs
+from tradenb.live.loop import supervisor
 from tradenb.live.notifications import api
 from tradenb.live.run_registry import RunRegistry
 from tradenb.store.document.read import read_document
@@ -50,8 +50,8 @@ def here(fresh, capsys, monkeypatch):
     def run(path, *arguments):
         monkeypatch.setattr(registry, "_named", {})
         monkeypatch.setattr("tradenb.live.api.run_registry", RunRegistry())
-        monkeypatch.setattr(active_runs, "_supervisors", WeakSet())
-        monkeypatch.setattr(active_runs, "_runs", WeakSet())
+        monkeypatch.setattr(supervisor, "_supervisors", WeakSet())
+        monkeypatch.setattr(supervisor, "_runs", WeakSet())
         monkeypatch.setattr(sys, "argv", [str(path), *arguments])
         with mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
             runpy.run_path(str(path), run_name="__main__")

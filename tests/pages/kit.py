@@ -13,8 +13,8 @@ import pytest
 
 from tests.live.notifications.sink import Sink
 from tradenb.exchanges.ccxt import ccxt_factory
-from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.testing import ExchangeServer
 from tradenb.testing.server.redirected_urls import redirected_urls
 

@@ -7,14 +7,14 @@ from weakref import WeakSet
 import pytest
 
 import tradenb as tn
-from tradenb.live.loop import active_runs
+from tradenb.live.loop import supervisor
 
 START, END = "2024-01-02", "2024-01-02T06:00"
 
 
 @pytest.fixture(autouse=True)
 def own_runs(monkeypatch):
-    monkeypatch.setattr(active_runs, "_runs", WeakSet())
+    monkeypatch.setattr(supervisor, "_runs", WeakSet())
 
 
 @pytest.fixture(scope="session")

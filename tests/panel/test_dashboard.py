@@ -24,7 +24,7 @@ from tradenb.core.events import Event
 from tradenb.core.signal import Signal
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.live_run import record_of
-from tradenb.live.loop import active_runs
+from tradenb.live.loop import supervisor
 from tradenb.panel.button_requests import marker_of
 from tradenb.panel.refresh_thread import refresh_thread
 from tradenb.panel.static_html import dashboard_html
@@ -392,7 +392,7 @@ def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     rehearse, dashboards, monkeypatch
 ):
     assert rehearse(end=SHORT).wait(60)
-    monkeypatch.setattr(active_runs, "_runs", WeakSet())  # as if it were another process's
+    monkeypatch.setattr(supervisor, "_runs", WeakSet())  # as if it were another process's
     held = True
     monkeypatch.setattr("tradenb.live.status.run_files.is_locked", lambda *_: held)
     shown = dashboards()

@@ -17,8 +17,7 @@ from tradenb.brokers.broker import Broker, broker
 from tradenb.core.money.account import Account
 from tradenb.errors import StateError
 from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.durable_file import replace_durably
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, replace_durably
 from tradenb.store.paths import Home, decoded
 
 log = logging.getLogger("tradenb")

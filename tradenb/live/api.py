@@ -21,7 +21,7 @@ from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
 from tradenb.live.live_run import LiveRun, record_of
-from tradenb.live.loop.active_runs import active_runs
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.run_registry import run_registry
 from tradenb.live.state.account_agreement import account_of, check_live_account
 

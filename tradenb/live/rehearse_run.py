@@ -22,9 +22,8 @@ from tradenb.errors import AlreadyRunning, CandleError, UsageError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.candle_sources import check_candles
 from tradenb.live.live_run import LiveRun, handle_of
-from tradenb.live.loop.active_runs import active_runs, start_run
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.supervisor import Supervisor
+from tradenb.live.loop.supervisor import Supervisor, active_runs, start_run
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.account_agreement import account_of
 from tradenb.live.state.checkpoint import Checkpoint

@@ -12,8 +12,8 @@ from tradenb.exchanges.ccxt.ccxt_client import ccxt_names
 from tradenb.live.attached_run import AttachedRun
 from tradenb.live.candle_sources import live_source
 from tradenb.live.live_run import LiveRun
-from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.own_process import start_and_wait
 from tradenb.live.run_registry import run_registry
 from tradenb.live.status.run_files import RunFiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.broker_file import record_broker, with_known_key
@@ -21,9 +21,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, StateError, UsageError
 from tradenb.live.candle_sources import check_candles, live_source
 from tradenb.live.live_run import LiveRun, handle_of, record_of
-from tradenb.live.loop.active_runs import start_run
 from tradenb.live.loop.record import RunRecord
-from tradenb.live.loop.supervisor import Supervisor
+from tradenb.live.loop.supervisor import Supervisor, start_run
 from tradenb.live.loop.worker_threads import ThreadWorkers
 from tradenb.live.state.account_agreement import (
     account_of,
@@ -42,6 +41,18 @@ from tradenb.store.paths import Home, find_home
 log = logging.getLogger("tradenb")
 
 END_S: Final = 10.0
+
+
+class _Wanted(NamedTuple):
+    """What a run is to be started with, checked."""
+
+    symbol: str
+    spec: StrategySpec
+    source: LiveSource
+    rules: Rules
+    account: Account | None
+    broker: Broker | None
+    home: Home
 
 
 class RunRegistry:
@@ -65,47 +76,40 @@ class RunRegistry:
         broker: Broker | None = None,
     ) -> tuple[LiveRun, bool]:
         """Start a run, or return the one that is running; with it, whether this call started it."""
-        folder = find_home(home)
-        if broker is not None:
-            broker = with_known_key(DiskFilesystem(), folder, broker)
-        account = account_of(broker, account)
-        name = canonical(symbol)
-        spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
-        source = live_source(exchange)
-        settings = checked_rules(rules)
-        check_candles(source, settings)
-        if account is not None:
-            check_live_account(account, settings)
+        wanted = _wanted(symbol, strategy, exchange, rules, home, account, broker)
         with self._lock:
-            running = self._runs.get((name, spec.name))
+            running = self._runs.get((wanted.symbol, wanted.spec.name))
             if running is not None and record_of(running).ending:
                 _wait_for_end(running)
             if running is not None and running.status == "running":
-                given = None if home is None else find_home(home).root
-                _check_same(record_of(running), source, settings, given, account, broker)
+                _check_same(record_of(running), wanted, None if home is None else wanted.home.root)
                 _say_old_code(running)
                 return running, False
             supervisor = self._started_supervisor()
-            self._check(folder)
-            revision = registry.revision("strategy", spec.name)
-            storage = DiskStorage(
-                folder,
-                name,
-                spec,
-                source.name,
-                revision=revision,
-                now=supervisor.clock.now,
-                account=account,
-                orders_of=PAPER if broker is None else broker.id,
-            )
-            run = RunRecord(
-                name, spec, source, settings, storage, supervisor.clock, supervisor.wake, account,
-                broker,
-            )  # fmt: skip
-            self._open(run)
-            handle = self._runs[name, spec.name] = handle_of(run)
+            self._check(wanted.home)
+            run = self._new_run(wanted, supervisor)
+            handle = self._runs[wanted.symbol, wanted.spec.name] = handle_of(run)
             start_run(supervisor, run)
         return handle, True
+
+    def _new_run(self, wanted: _Wanted, supervisor: Supervisor) -> RunRecord:
+        """Make the record of a run, and open its files."""
+        symbol, spec, source, rules, account, broker, home = wanted
+        storage = DiskStorage(
+            home,
+            symbol,
+            spec,
+            source.name,
+            revision=registry.revision("strategy", spec.name),
+            now=supervisor.clock.now,
+            account=account,
+            orders_of=PAPER if broker is None else broker.id,
+        )
+        run = RunRecord(
+            symbol, spec, source, rules, storage, supervisor.clock, supervisor.wake, account, broker
+        )
+        self._open(run)
+        return run
 
     def _open(self, run: RunRecord) -> None:
         """Open the files of a run, which may not be in the way of another one, and give it a place.
@@ -173,6 +177,30 @@ class RunRegistry:
         return self._supervisor
 
 
+def _wanted(
+    symbol: str,
+    strategy: object,
+    exchange: object,
+    rules: Rules | None,
+    home: str | Path | None,
+    account: Account | None,
+    broker: Broker | None,
+) -> _Wanted:
+    """Find what was named, and refuse what a live run cannot be started with."""
+    folder = find_home(home)
+    if broker is not None:
+        broker = with_known_key(DiskFilesystem(), folder, broker)
+    account = account_of(broker, account)
+    name = canonical(symbol)
+    spec: StrategySpec = registry.find("strategy", strategy, form=StrategySpec)
+    source = live_source(exchange)
+    settings = checked_rules(rules)
+    check_candles(source, settings)
+    if account is not None:
+        check_live_account(account, settings)
+    return _Wanted(name, spec, source, settings, account, broker, folder)
+
+
 def _pair(symbol: str, strategy: object) -> tuple[str, object]:
     return canonical(symbol), strategy.name if isinstance(strategy, StrategySpec) else strategy
 
@@ -203,24 +231,18 @@ def _wait_for_end(run: LiveRun) -> None:
         raise AlreadyRunning(f"{run.id} is still ending after {END_S:g} s; try again")
 
 
-def _check_same(
-    run: RunRecord,
-    source: LiveSource,
-    rules: Rules,
-    home: Path | None,
-    account: Account | None,
-    broker: Broker | None,
-) -> None:
+def _check_same(run: RunRecord, wanted: _Wanted, home: Path | None) -> None:
     """Refuse to return a run that is not what was asked for; no home means the one it has."""
+    rules = wanted.rules
     differences = []
-    if source is not run.source:
+    if wanted.source is not run.source:
         differences.append(f"another exchange (runs on {run.source.name!r})")
     if rules != run.rules:
         changed = [k for k, v in run.rules.model_dump().items() if getattr(rules, k) != v]
         differences.append(f"other rules ({', '.join(changed)})")
-    if broker != run.broker:
+    if wanted.broker != run.broker:
         differences.append("another broker")
-    elif account != run.account:
+    elif wanted.account != run.account:
         differences.append("another account")
     if home is not None and home != run.storage.home:
         differences.append(f"another home (runs under {run.storage.home})")

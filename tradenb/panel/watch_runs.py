@@ -22,8 +22,8 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.engine.history.indicators import Computed
 from tradenb.engine.serialise import events_of
 from tradenb.errors import StateError
-from tradenb.live.loop.active_runs import active_runs
 from tradenb.live.loop.record import RunRecord
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_of_run import status_of_run

@@ -17,11 +17,11 @@ from typing import Final, Literal, get_args
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
-from tradenb.store.durable_file import replace_durably
 from tradenb.store.filesystem import (
     Filesystem,
     forget,
     make_folders,
+    replace_durably,
     replace_whole,
 )
 from tradenb.store.paths import Home, Key

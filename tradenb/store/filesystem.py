@@ -264,6 +264,22 @@ def replace_whole(filesystem: Filesystem, path: Path, data: bytes) -> None:
     filesystem.replace(temp, path)
 
 
+def replace_durably(filesystem: Filesystem, path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old one or the new one, and a power loss keeps it.
+
+    Raises
+    ------
+    OSError
+        When it could not be written; a reader may see either then.
+    """
+    temp = path.with_name(f".{path.name}.tmp")
+    make_folders(filesystem, path.parent)
+    forget(filesystem, temp)
+    write_copy(filesystem, temp, data)
+    filesystem.replace(temp, path)
+    filesystem.sync_folder(path.parent)
+
+
 def write_copy(filesystem: Filesystem, path: Path, data: bytes, *, sync: bool = True) -> None:
     """Write a new file; if synced it survives a power loss once its folder is synced."""
     handle = filesystem.create(path)

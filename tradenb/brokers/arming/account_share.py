@@ -22,8 +22,7 @@ from tradenb.core.timeframe import DAY, LATEST
 from tradenb.errors import StateError, StateWriteError, UsageError
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.plain_record import outside, whole_record
-from tradenb.store.durable_file import replace_durably
-from tradenb.store.filesystem import Filesystem, replace_whole
+from tradenb.store.filesystem import Filesystem, replace_durably, replace_whole
 from tradenb.store.paths import Home, Key, decoded, encoded, key_of
 
 _LIMIT: Final = 1 << 20

@@ -22,8 +22,7 @@ from tradenb.errors import StateError, StateWriteError
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.plain_record import outside, whole_record
-from tradenb.store.durable_file import replace_durably
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, replace_durably
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import name_of, owner_of
 from tradenb.store.paths import Home

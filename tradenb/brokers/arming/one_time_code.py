@@ -20,8 +20,7 @@ from tradenb.core.timeframe import iso
 from tradenb.errors import StateWriteError
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.field_types import Moment, Plain
-from tradenb.store.durable_file import replace_durably
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, replace_durably
 from tradenb.store.paths import Home
 
 LETTERS: Final = "ACDEFHJKLMNPQRTUVWXY"

@@ -17,8 +17,7 @@ from tradenb.core.timeframe import DAY, iso
 from tradenb.errors import StateWriteError
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.field_types import Moment, Name, Plain
-from tradenb.store.durable_file import replace_durably
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.filesystem import Filesystem, replace_durably
 from tradenb.store.paths import Home
 
 if TYPE_CHECKING:

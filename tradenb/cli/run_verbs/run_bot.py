@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{file} is not a file")
     if options.home:
         os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
-    from tradenb.live.loop.active_runs import active_runs, release_all
+    from tradenb.live.loop.supervisor import active_runs, release_all
 
     output = BotOutput(json=options.json)
     with (
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _execute(file: Path) -> None:
     """Run a bot file as Python would; then call its `main()` if it started no run."""
-    from tradenb.live.loop.active_runs import active_runs
+    from tradenb.live.loop.supervisor import active_runs
 
     sys.argv = [str(file)]
     sys.path.insert(0, str(file.parent.absolute()))
@@ -92,7 +92,7 @@ def _execute(file: Path) -> None:
 
 
 def _wait(file: Path, output: BotOutput) -> None:
-    from tradenb.live.loop.active_runs import active_runs
+    from tradenb.live.loop.supervisor import active_runs
 
     runs = active_runs()
     if not runs:

@@ -202,13 +202,18 @@ class Feed:
         self._note_revisions(before, raw)
         if looks_back and not self._probed and len(raw.time) and raw.time.max() < known.end:
             raw = await self._probe(known.end)
-        wanted = (raw.time >= known.end) & (raw.time + MINUTE <= now)
-        if not wanted.any():
+        new = raw.take(np.flatnonzero((raw.time >= known.end) & (raw.time + MINUTE <= now)))
+        if len(new.time):
+            self._take(history, before, new)
+        else:
             self._note_nothing()
-            return
+
+    def _take(self, history: History, before: Candles, new: Rows) -> None:
+        """Add new candles to those before them, unless minutes are missing that may come yet."""
+        known, times = history.candles, self.times
         fed = [
-            np.concatenate((old, new[wanted]))
-            for old, new in zip((before.time, *before.columns), raw, strict=True)
+            np.concatenate((old, added))
+            for old, added in zip((before.time, *before.columns), new, strict=True)
         ]
         candles, found = accept(
             Rows(*fed),
@@ -228,14 +233,14 @@ class Feed:
             return
         history.add(fresh)
         doubled = found.duplicates_same, found.duplicates_replaced
-        self.intake = self.intake.joined(Intake(int(np.count_nonzero(wanted)), *doubled))
+        self.intake = self.intake.joined(Intake(len(new.time), *doubled))
         if missing:
             times_from_known = np.append(known.end - MINUTE, fresh.time)
             gaps = missing_in(times_from_known, MINUTE, self._rules.gap_minutes)
             self.intake = self.intake.joined(gaps)
         self.last_error = self.failure = None
         if self.lateness.awaited or times.usual_ms:
-            now, given = self._clock.now(), (raw.time[wanted] + MINUTE).tolist()
+            now, given = self._clock.now(), (new.time + MINUTE).tolist()
             self.lateness.note_arrival(given, candles.end, now)
             if not missing and candles.end == times.newest:
                 times.arrived(now)

@@ -11,8 +11,10 @@ import atexit
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from weakref import WeakSet
 
 from tradenb.bus import Bus
 from tradenb.engine.ports import Clock, Workers
@@ -27,6 +29,9 @@ FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 CLOSE_S: Final = 1.5
 POLL_S: Final = 1.0
+# All runs of this process, live and rehearsed, and what they tick on.
+_supervisors: WeakSet[Supervisor] = WeakSet()
+_runs: WeakSet[RunRecord] = WeakSet()
 
 
 class Supervisor:
@@ -170,3 +175,31 @@ class Supervisor:
             self._notifier, self._runs, self._closing, end=self._end, poll_s=self._poll_s
         )
         return self._scheduler.run(died)
+
+
+def start_run(supervisor: Supervisor, run: RunRecord) -> None:
+    """Start a run on a supervisor, and remember both."""
+    _supervisors.add(supervisor)
+    _runs.add(run)
+    supervisor.add(run)
+
+
+def active_runs() -> list[RunRecord]:
+    """Return the runs that were started in this process and are still referenced."""
+    return sorted(_runs, key=lambda run: run.id)
+
+
+def release_all() -> bool:
+    """Release all runs; their positions stay, the next start resumes them.
+
+    Returns
+    -------
+    bool
+        Whether all locks were given back in the time of `CLOSE_S`.
+    """
+    deadline = time.monotonic() + CLOSE_S
+    for supervisor in tuple(_supervisors):
+        supervisor.close(0.0)
+    for supervisor in tuple(_supervisors):
+        supervisor.join(max(0.0, deadline - time.monotonic()))
+    return all(run.status != "running" for run in active_runs())

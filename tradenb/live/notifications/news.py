@@ -14,7 +14,7 @@ from typing import Final
 from tradenb.clock import wall_ms
 from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
-from tradenb.live.loop.active_runs import active_runs
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.notifications.alarms import Alarm
 from tradenb.live.notifications.message_text import event_line, plain
 from tradenb.live.status.run_status import mode_of

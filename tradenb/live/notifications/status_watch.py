@@ -15,7 +15,7 @@ from typing import Final
 from tradenb.clock import wall_ms
 from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.errors import TradenbError
-from tradenb.live.loop.active_runs import active_runs
+from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.notifications.alarms import Alarm, alarms_of
 from tradenb.live.notifications.daily_summary import summary_lines
 from tradenb.live.status.run_files import RunFiles

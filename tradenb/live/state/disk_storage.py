@@ -17,9 +17,8 @@ from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError
 from tradenb.live.state import loaded_document
 from tradenb.live.state.checkpoint import Checkpoint, checkpoint_from
-from tradenb.live.state.control_requests import Decision
+from tradenb.live.state.control_requests import Decision, RequestFiles
 from tradenb.live.state.error_file import ErrorFile
-from tradenb.live.state.request_files import RequestFiles
 from tradenb.live.state.shared_books import PeerCache, SharedBooks
 from tradenb.store import control
 from tradenb.store.codec import Generation, SealedDict, SealedDicts
