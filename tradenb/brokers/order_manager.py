@@ -202,7 +202,7 @@ class OrderManager:
             )
 
     def _situation(
-        self, wanted: DesiredPosition, ledger: OrderLedger, market: OrderMarket, refused: str = ""
+        self, wanted: DesiredPosition, ledger: OrderLedger, market: OrderMarket
     ) -> Situation:
         price = self._run.last_price
         return Situation(
@@ -212,7 +212,6 @@ class OrderManager:
             market=market,
             price=ZERO if price is None else Decimal(repr(price)),
             now=self._tools.exchange_now(),
-            refused=refused,
         )
 
     async def _enter(self, situation: Situation, action: Submit) -> None:

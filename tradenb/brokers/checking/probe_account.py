@@ -118,15 +118,15 @@ class ProbeAccount:
             raise Failed("the balance could not be read")
         return account.free.get(self._base, ZERO)
 
-    async def ended(self, order: Order, ending: str) -> str:
-        """Query an order until it has ended; anything but this end is a failure."""
+    async def cancelled(self, order: Order) -> str:
+        """Query an order until it has ended; anything but that it was cancelled is a failure."""
         answer: Answer | None = None
         for _ in range(LOOKS):
             answer = await self.port.query(order)
             if isinstance(answer, Shown) and answer.order.ending is not None:
                 break
             await self._wait(_LOOK_S)
-        if not isinstance(answer, Shown) or answer.order.ending != ending:
+        if not isinstance(answer, Shown) or answer.order.ending != "cancelled":
             raise Failed(f"after its cancel an order is shown as {seen(answer)}")
         return "a cancelled order is shown as cancelled"
 

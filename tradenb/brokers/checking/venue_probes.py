@@ -184,7 +184,7 @@ class VenueProbes:
         if self._resting is None:
             raise Failed(NO_POSITION)
         await self._at.port.cancel(self._resting)
-        return await self._at.ended(self._resting, "cancelled")
+        return await self._at.cancelled(self._resting)
 
     async def _cancel_after_fill(self) -> str:
         entry, bought = self._position()
@@ -222,7 +222,7 @@ class VenueProbes:
         if self._list is None:
             raise Failed(NO_POSITION)
         await self._at.port.cancel(self._list)
-        return await self._at.ended(self._list, "cancelled")
+        return await self._at.cancelled(self._list)
 
     async def _would_trigger(self) -> str:
         if not self._at.port.venue.lists:

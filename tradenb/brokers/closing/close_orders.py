@@ -146,24 +146,25 @@ async def close_orders(
     raise AssertionError("the last round returns")  # pragma: no cover
 
 
-async def what_to_close(
-    port: OrderPort, base: str, *, since: Time, mine: Callable[[str], bool] = is_ours
-) -> Closing | None:
+async def what_to_close(port: OrderPort, base: str, *, since: Time) -> Closing | None:
     """Return what `close_orders` would do now, and change nothing; None: it could not be read."""
     seen = await port.overview(since)
     if not isinstance(seen, Overview):
         return None
-    resting, changes = _resting(seen.orders, mine), [_change(fill) for fill in _fills(seen, mine)]
+    resting, changes = (
+        _resting(seen.orders, is_ours),
+        [_change(fill) for fill in _fills(seen, is_ours)],
+    )
     free, locked = next(
         ((each.free, each.locked) for each in seen.balances if each.asset == base), (ZERO, ZERO)
     )
     price = max(seen.fills, key=lambda fill: fill.at).price if seen.fills else ZERO
-    pieces = port.market.pieces(max(min(held_of(seen, mine), free + locked), ZERO))
+    pieces = port.market.pieces(max(min(held_of(seen, is_ours), free + locked), ZERO))
     return Closing(
         resting=resting,
         bought=sum((change for change in changes if change > 0), ZERO),
         sold=-sum((change for change in changes if change < 0), ZERO),
-        by_hand=_by_hand(seen, mine),
+        by_hand=_by_hand(seen, is_ours),
         free=free,
         locked=locked,
         pieces=pieces if pieces >= port.market.least(price) else ZERO,

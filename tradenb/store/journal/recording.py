@@ -80,11 +80,11 @@ class Recording:
             if isinstance(found, dict) or _is_candle(found):
                 yield found
 
-    def newest_candles(self, limit: int = _TAIL_BYTES) -> list[list[Any]]:
-        """Return the candles at the end of the record, in order; no more than `limit` bytes."""
+    def newest_candles(self) -> list[list[Any]]:
+        """Return the candles at the end of the record, in order; it is read no further back."""
         size = max(size_of(self._filesystem, self.path), 0)
-        start = max(0, size - limit)
-        lines = self._filesystem.read(self.path, limit=limit, start=start).split(b"\n")
+        start = max(0, size - _TAIL_BYTES)
+        lines = self._filesystem.read(self.path, limit=_TAIL_BYTES, start=start).split(b"\n")
         found = {}
         for line in lines[1 if start else 0 : -1]:
             try:
