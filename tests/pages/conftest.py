@@ -9,6 +9,7 @@ import pytest
 from tests.live.notifications.sink import Sink
 from tests.pages.kit import Kit
 from tradenb.live.notifications import api
+from tradenb.live.run_registry import run_registry
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -46,6 +47,7 @@ def sink(monkeypatch):
 def kit(tmp_path, monkeypatch, sink, no_network):
     """All of it, in an empty folder; live runs and rehearsals are released at the end."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_registry, "_runs", {})  # so other tests list none of them
     made = Kit(tmp_path, sink, monkeypatch)
     made.new_home()
     with made.servers:
