@@ -31,6 +31,12 @@ def test_no_whole_life_loses_or_doubles_anything(plan, first):
     assert trades > 0
 
 
+def test_a_life_that_ends_without_candles_is_replayed_all_the_same():
+    life = LiveOrderLife(142, PLANS["usual"])
+    assert life.play() == []
+    assert parity_broken(life) == []
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_wrong_record_or_ledger_is_caught(mutant, monkeypatch):
     planted(mutant, monkeypatch)

@@ -155,6 +155,7 @@ class LiveOrderLife:
             if not self._trades_since():
                 break
             self._live(world.clock.true_now() + 2 * MINUTE, last=True)
+        world.exchange.troubles = []  # the last stretch may end without candles
         self._check()
         return self.found
 
