@@ -185,6 +185,27 @@ def test_a_book_keeps_the_last_thousand_trades_of_each_member():
     assert others == [str(number) for number in range(0, 1_003, 100)]
 
 
+def test_what_a_rule_has_seen_stays_as_it_was_when_more_trades_close():
+    (instance,) = session(spec("a", scripted({})), flat(1)).instances
+    book, seen, ids = Book("portfolio", [instance]), [], []
+
+    def add(number: int) -> None:
+        book.add(
+            instance.place,
+            Trade(
+                str(number), "BTCUSDT", "a", "long", minute(number), minute(number + 1), 100.0,
+                101.0, 102.0, 99.0, None, "take_profit", 1.0, False, None,
+            ),
+        )  # fmt: skip
+        seen.append(book.at(minute(9_000), instance))
+        ids.append(sorted([*(ids[-1] if ids else []), number])[-1_000:])
+
+    # Of those that are looked at late, more came to the end, one came between, and some went.
+    for number in (*range(0, 1_990, 2), 5, *range(2_001, 2_021)):
+        add(number)
+    assert [[int(each.signal_id) for each in held.trades] for held in seen] == ids
+
+
 def test_trades_that_closed_together_stand_in_the_order_of_their_members_after_a_restart_too():
     played = session([spec("a", scripted({})), spec("b", scripted({}))], flat(1))
     first, second = played.instances

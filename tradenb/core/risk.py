@@ -87,15 +87,22 @@ NOTHING: Final = Earned(0.0, 0.0)
 class Ledger:
     """The closed trades of one book in order of closing; made anew whenever one is added.
 
-    Those that closed until `since` (ms UTC) are no part of the drawdown.
+    They are those that the sequence has now: more may be added to its end. Those that closed until
+    `since` (ms UTC) are no part of the drawdown.
     """
 
     def __init__(
-        self, trades: tuple[Trade, ...] = (), earned: Earned | None = None, *, since: int = 0
+        self, trades: Sequence[Trade] = (), earned: Earned | None = None, *, since: int = 0
     ) -> None:
-        self.trades = trades
+        self._trades = trades
+        self._count = len(trades)
         self._earned = earned
         self._since = since
+
+    @cached_property
+    def trades(self) -> tuple[Trade, ...]:
+        """The trades; most rules do not look at them, and to hold each of them takes long."""
+        return tuple(self._trades[: self._count])
 
     @cached_property
     def drawdown(self) -> float:

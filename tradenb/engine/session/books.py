@@ -189,16 +189,18 @@ class _Closed:
     def ledger(self) -> Ledger:
         """What rules see of them; another one after each that is added."""
         if self._ledger is None:
-            self._ledger = Ledger(tuple(self.trades), self._earned, since=self._since)
+            self._ledger = Ledger(self.trades, self._earned, since=self._since)
         return self._ledger
 
     def add(self, place: float, trade: Trade) -> None:
         """Add a trade; of each instance the last 1,000 are kept."""
         key = closing_key(place, trade)
         where = bisect_right(self._keys, key)
+        is_last = where == len(self._keys)
         self._keys.insert(where, key)
+        if not is_last:
+            self.trades = [*self.trades]  # ledgers made before have the list
         self.trades.insert(where, trade)
-        is_last = where == len(self.trades) - 1
         if self._earned is not None:
             newest = earned_by((trade,), self._earned, since=self._since)
             self._earned = newest if is_last else earned_by(self.trades, since=self._since)
@@ -208,7 +210,8 @@ class _Closed:
         if self._counts[whose] > REMEMBERED:
             self._counts[whose] -= 1
             oldest = next(i for i, kept in enumerate(self.trades) if _whose(kept) == whose)
-            del self._keys[oldest], self.trades[oldest]
+            del self._keys[oldest]
+            self.trades = self.trades[:oldest] + self.trades[oldest + 1 :]
             self._earned = None  # a sum of floats cannot lose its first term: it is made anew
 
 
