@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from weakref import ref
 
 import pytest
 
@@ -35,6 +37,15 @@ def test_a_life_that_ends_without_candles_is_replayed_all_the_same():
     life = LiveOrderLife(142, PLANS["usual"])
     assert life.play() == []
     assert parity_broken(life) == []
+
+
+def test_a_life_leaves_no_run_in_memory():
+    life = LiveOrderLife(1, LivePlan(faults=0, minutes=20, lives=1))
+    life.play()  # its world knows the run, and what the run knows leads to its world
+    known = ref(life)
+    del life
+    gc.collect()
+    assert known() is None
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)

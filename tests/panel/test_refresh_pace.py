@@ -77,3 +77,24 @@ def test_a_dashboard_that_is_collected_while_another_is_added_holds_nothing_up()
     assert not adding.is_alive()
     assert thread._dashboards == [kept]
     thread.remove(kept)
+
+
+def test_a_dashboard_that_is_collected_on_a_thread_that_begins_holds_nothing_up(monkeypatch):
+    thread, kept, ended = RefreshThread(), Idle(), []
+
+    class Collecting(threading.Thread):
+        """Its collector ends another dashboard before it says that it has begun."""
+
+        def start(self):
+            monkeypatch.undo()
+            removing = threading.Thread(target=thread.remove, args=(Idle(),), daemon=True)
+            removing.start()
+            removing.join(5)
+            ended.append(not removing.is_alive())
+            super().start()
+
+    monkeypatch.setattr(threading, "Thread", Collecting)
+    thread.add(kept)
+    assert ended == [True]
+    thread.remove(kept)
+    assert thread._thread is None

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, ref
 
 from tradenb.brokers.broker import Broker
 from tradenb.core.lifecycle.state import Command, CommandKind, State
@@ -297,13 +297,19 @@ class LiveRun(CommandMethods, ReportMethods):
             await asyncio.sleep(_HEARTBEAT_S)
 
 
-# A record has one handle for as long as it is referenced: the same run is the same object.
-_handles: WeakValueDictionary[RunRecord, LiveRun] = WeakValueDictionary()
+# A record has one handle for as long as it is referenced: the same run is the same object. Neither
+# is held by this: what a strategy knows may lead back to the run that it is of.
+_handles: WeakKeyDictionary[RunRecord, ref[LiveRun]] = WeakKeyDictionary()
 
 
 def handle_of(record: RunRecord) -> LiveRun:
     """Return the handle on a run."""
-    return _handles.setdefault(record, LiveRun(record))
+    known = _handles.get(record)
+    handle = None if known is None else known()
+    if handle is None:
+        handle = LiveRun(record)
+        _handles[record] = ref(handle)
+    return handle
 
 
 def record_of(run: LiveRun) -> RunRecord:

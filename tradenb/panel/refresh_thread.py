@@ -97,8 +97,9 @@ class RefreshThread:
     """Refreshes dashboards while there are any."""
 
     def __init__(self) -> None:
-        # Reentrant: the collector may end a forgotten dashboard, and so call `remove`, on the very
-        # thread that holds it.
+        # The collector may end a forgotten dashboard, and so call `remove`, on any thread: on the
+        # very one that holds the lock, so it is reentrant, and on one that begins, so none is
+        # started under it.
         self._lock = threading.RLock()
         self._dashboards: list[Refreshed] = []
         self._thread: threading.Thread | None = None
@@ -106,13 +107,14 @@ class RefreshThread:
 
     def add(self, dashboard: Refreshed) -> None:
         """Refresh a dashboard from now on."""
+        fresh = threading.Thread(target=self._serve, name="tradenb-panel", daemon=True)
         with self._lock:
             self._dashboards.append(dashboard)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._serve, name="tradenb-panel", daemon=True
-                )
-                self._thread.start()
+            is_first = self._thread is None
+            if is_first:
+                self._thread = fresh
+        if is_first:
+            fresh.start()
 
     def remove(self, dashboard: Refreshed) -> None:
         """Refresh a dashboard no longer; with the last one the thread ends."""
@@ -120,7 +122,7 @@ class RefreshThread:
             self._dashboards = [each for each in self._dashboards if each is not dashboard]
             thread = self._thread if not self._dashboards else None
         self._woken.set()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(2.0)
 
     def wake(self) -> None:
