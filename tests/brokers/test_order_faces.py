@@ -12,7 +12,9 @@ import pytest
 import tradenb as tn
 from tests.brokers.faces import AT, copied, protected, unprotected
 from tests.brokers.test_guard import KEY
+from tests.brokers.test_live_orders import world
 from tests.order_lives.live_order_life import ACCOUNT
+from tests.sources import minute
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.unattended.document_run import DocumentRun
@@ -225,3 +227,21 @@ def test_a_position_that_none_of_the_orders_is_of_is_not_called_over(tmp_path):
     another = state._replace(signal=state.signal._replace(id="another"))
     assert not replace(found, state=another).sold
     assert replace(found, state=another, status="idle").unwatched
+
+
+def test_a_run_of_an_armed_account_is_not_retired_with_its_loss_of_the_day(
+    tmp_path, monkeypatch, capsys
+):
+    made = world(*[100.0] * 80, 98.0, *[98.0] * 40)
+    made.arm()
+    assert made.live(minute(100))
+    home = copied(made, tmp_path)
+    monkeypatch.setattr("tradenb.clock.wall_ms", lambda: minute(100))
+    monkeypatch.setattr("tradenb.cli.run_verbs.retire_run.wall_ms", lambda: minute(100))
+    assert main(["retire", NAME, "--home", str(home.root)]) == 1
+    said = capsys.readouterr().err
+    assert f"{NAME} sends orders to {ACCOUNT}, which is armed until 2024-01-08 01:00" in said
+    assert f"tradenb disarm {ACCOUNT}" in said
+    assert called(capsys, "disarm", ACCOUNT, "--home", home.root)[0] == 0
+    assert called(capsys, "retire", NAME, "--home", home.root)[0] == 0
+    assert "no run" in called(capsys, "account", "--home", home.root)[1]

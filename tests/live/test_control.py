@@ -135,7 +135,7 @@ def test_tradenb_stop_asks_the_run_and_says_which(quick, opens, capsys):
     assert "asked BTCUSDT:opens to flatten and stop (process" in said
     assert "BTCUSDT:opens has ended: done" in said
     assert main(["stop", "btc"]) == 1
-    assert "no run btc; running: none" in capsys.readouterr().out
+    assert "BTCUSDT:opens is done; only a running run takes stop" in capsys.readouterr().out
 
 
 def test_tradenb_stop_refuses_a_name_that_may_be_two(quick, opens, capsys):

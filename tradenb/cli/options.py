@@ -48,10 +48,13 @@ def named(name: str, runs: Sequence[Run], id_of: Callable[[Run], str]) -> list[R
     return found
 
 
-def running_run(options: argparse.Namespace, none: dict[str, None]) -> AttachedRun | None:
+def running_run(
+    options: argparse.Namespace, kind: str, none: dict[str, object]
+) -> AttachedRun | None:
     """Return the running run that is named, the live one before its rehearsal.
 
-    If there is none, this is said, in JSON as `none`.
+    If there is none, this is said, in JSON as `none`, and of a run that holds something how to go
+    on with it.
     """
     from tradenb.live.attached_run import attached
 
@@ -59,9 +62,21 @@ def running_run(options: argparse.Namespace, none: dict[str, None]) -> AttachedR
     found = named(options.name, running, lambda run: run.id)
     if found:
         return found[0]
-    ids = ", ".join(run.id for run in running) or "none"
-    answer(none, f"no run {options.name}; running: {ids}", as_json=options.json)
+    words = _not_running(options.name, options.home, kind, [run.id for run in running])
+    answer(none | {"words": words}, words, as_json=options.json)
     return None
+
+
+def _not_running(name: str, home: str | None, kind: str, running: list[str]) -> str:
+    from tradenb.live.status.listing import statuses
+    from tradenb.live.status.run_status import not_running
+    from tradenb.store.paths import find_home
+
+    others = [status for status in statuses([], find_home(home)) if status.state is not None]
+    found = named(name, others, lambda status: status.id)
+    if found:
+        return not_running(found[0], kind)
+    return f"no run {name}; running: {', '.join(running) or 'none'}"
 
 
 def rehearsals(home: Home) -> str:

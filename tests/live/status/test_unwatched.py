@@ -67,6 +67,20 @@ def test_fault_95_an_open_position_that_nobody_follows_is_said_everywhere(positi
 
 
 @pytest.mark.realtime
+@pytest.mark.parametrize("asked", [["close"], ["move", "--stop", "1"], ["withdraw"], ["stop"]])
+def test_what_is_asked_of_a_position_that_nobody_follows_is_told_how_to_go_on(
+    position, capsys, asked
+):
+    verb, *more = asked
+    assert main([verb, "opens", *more]) == 1
+    said = capsys.readouterr().out
+    assert f"only a running run takes {verb}. It holds long since" in said
+    assert "Go on with it: " in said
+    assert main([verb, "opens", *more, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["words"] in said
+
+
+@pytest.mark.realtime
 def test_fault_95_this_kernel_goes_on_with_what_it_released(position, quick, monkeypatch):
     monkeypatch.setattr("tradenb.live.resume_run.run_registry", quick.run_registry)
     home = find_home()

@@ -37,10 +37,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the run; 1 if no such run is running."""
-    meant = running_run(options, {"asked": None})
+    closing = hasattr(options, "fraction")
+    meant = running_run(options, "close" if closing else "move", {"asked": None})
     if meant is None:
         return 1
-    if hasattr(options, "fraction"):
+    if closing:
         given: dict[str, object] = {"fraction": options.fraction}
         meant.close(options.fraction)
         words = f"asked {meant.id} to close {options.fraction:g} of its position"

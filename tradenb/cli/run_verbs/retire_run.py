@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.options import add_common, answer, rehearsals
 from tradenb.clock import wall_ms
-from tradenb.errors import UsageError
+from tradenb.errors import StateError, UsageError
 
 if TYPE_CHECKING:
     from tradenb.store.paths import Home, Key
@@ -19,8 +19,9 @@ def add(commands: Any) -> None:
         "retire",
         help="take an ended run out of the risk books",
         description="Move the files of a run to HOME/retired, if no process holds it and it has no "
-        "position. Its closed trades no longer count in the risk books, and the next start is a "
-        "new run. Move the files back to have the old run again.",
+        "position. Its closed trades no longer count in the risk books, nor what it lost today in "
+        "the limits of its account, which must not be armed; the next start is a new run. Move "
+        "the files back to have the old run again.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, in full")
     parser.add_argument(
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_foreign(home)
     ended = {}
     with FileLock(disk, home.lock(key), what=options.name) as lock:
+        _refuse_armed(home, key, now)
         if options.abandon is not None:
             price = abandon_price(options.abandon)
             event = abandon_on_disk(disk, home, key, lock, price, now=now)
@@ -59,6 +61,24 @@ def run(options: argparse.Namespace) -> int:
         words = f"{event.kind} at {price:g} ({event.exit_reason}{gain})\n{words}"
     answer(facts, words, as_json=options.json)
     return 0
+
+
+def _refuse_armed(home: Home, key: Key, now: int) -> None:
+    """Refuse a run that may send entries: its share of the account's limits goes with it."""
+    from tradenb.brokers.status.order_account import order_accounts
+    from tradenb.live.status.run_files import RunFiles
+    from tradenb.store.filesystem import DiskFilesystem
+
+    orders = RunFiles(home, key).status().orders
+    if orders is None:
+        return
+    for account in order_accounts(DiskFilesystem(durable=False), home, [orders], now):
+        if account.name == orders.account and account.permitted:
+            raise StateError(
+                f"{key.id} sends orders to {account.name}, which is {account.permitted}; what it "
+                "lost and ordered today counts no longer once it is retired: end the permission "
+                f"first, with tradenb disarm {account.name}"
+            )
 
 
 def _key(name: str, home: Home) -> Key:

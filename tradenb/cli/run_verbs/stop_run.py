@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_common, answer, named
+from tradenb.cli.options import add_common, answer, running_run
 
 if TYPE_CHECKING:
     from tradenb.live.attached_run import AttachedRun
@@ -41,15 +41,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the run; 1 if none runs, or it has not ended in the time given."""
-    from tradenb.live.attached_run import attached
-
-    running = attached(options.home)
-    found = named(options.name, running, lambda run: run.id)
-    if not found:
-        words = _not_running(options.name, options.home, [item.id for item in running])
-        answer({"asked": None, "ended": False, "words": words}, words, as_json=options.json)
+    run = running_run(options, "stop", {"asked": None, "ended": False})
+    if run is None:
         return 1
-    run = found[0]  # of a live run and its rehearsal, the live one
     what = _ask(run, options)
     held = repr(run).partition(", held by ")[2].rstrip(">")
     answer(
@@ -61,19 +55,6 @@ def run(options: argparse.Namespace) -> int:
     words = f"{run.id} has ended: {run.status}" if ended else f"{run.id} is still running"
     answer({"asked": run.id, "ended": ended, "status": run.status}, words, as_json=options.json)
     return 0 if ended else 1
-
-
-def _not_running(name: str, home: str | None, running: list[str]) -> str:
-    """Say that no process runs it, and how to go on if it holds a position."""
-    from tradenb.live.status.listing import statuses
-    from tradenb.live.status.run_status import not_running
-    from tradenb.store.paths import find_home
-
-    others = [status for status in statuses([], find_home(home)) if status.state is not None]
-    found = named(name, others, lambda status: status.id)
-    if found and found[0].state is not None and found[0].state.signal is not None:
-        return not_running(found[0], "stop")
-    return f"no run {name}; running: {', '.join(running) or 'none'}"
 
 
 def _ask(run: AttachedRun, options: argparse.Namespace) -> str:

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Take back what is pending; 1 if no such run is running, or nothing is pending."""
-    run = running_run(options, {"withdrawn": None})
+    run = running_run(options, "withdraw", {"withdrawn": None})
     if run is None:
         return 1
     meant = [each for each in run.pending_commands if options.id in (None, each.id)]
