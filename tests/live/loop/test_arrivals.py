@@ -14,6 +14,7 @@ from tests.sources import T0, candles, flat, market, minute, through
 from tradenb.engine.specs.risks import max_open
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of
+from tradenb.live.notifications.alarms import alarms_of
 from tradenb.live.status.run_history import RunHistory
 from tradenb.live.status.status_card import status_card
 from tradenb.live.status.status_markdown import status_markdown
@@ -173,6 +174,38 @@ def test_fault_86_candles_whose_delay_changes_cost_no_decision():
     ]
     asks, *_ = asks_of(*troubles)
     assert minutes(asks) == [*range(1, 31)]
+
+
+def statuses_without_candles(function, kind, *at):
+    """Live without candles from minute 30 on; return how the run is at these minutes."""
+    world = world_of(function, market(4, 200))
+    world.exchange.troubles = [Trouble(kind, minute(30), minute(400))]
+    process, found = world.process(), []
+
+    def look(_):
+        found.append(status_of_run(record_of(process.runs[0])))
+
+    process.live(minute(at[-1] + 1), [Action(minute(each) + 30_000, look) for each in at])
+    return found
+
+
+@pytest.mark.parametrize("kind", ["empty", "error"])
+def test_a_position_for_which_no_candle_comes_for_an_hour_is_told_everywhere(kind):
+    holds = once(20, take_profit=110.0, stop_loss=90.0)
+    before, after = statuses_without_candles(holds, kind, 88, 90)
+    assert before.warnings == ()
+    (warning,) = after.warnings
+    assert warning.startswith(
+        "candles of BTCUSDT: none has come for 61 min, since 2024-01-01 00:29"
+    )
+    assert ("candles", warning) in [(alarm.code, alarm.words) for alarm in alarms_of(after)]
+    assert "none has come for 61 min" in status_card(after)
+    assert "none has come for 61 min" in status_markdown(after, NOTHING)
+
+
+def test_where_nothing_is_held_no_candle_for_an_hour_is_not_spoken_of():
+    (status,) = statuses_without_candles(lambda ctx: None, "empty", 90)
+    assert (status.status, status.warnings) == ("running", ())
 
 
 @pytest.mark.parametrize("ahead", [18, 30, 55])

@@ -1,4 +1,4 @@
-"""What a run is told about its candles: that they come late, or are changed afterwards.
+"""What a run is told about its candles: they come late or not at all, or are changed afterwards.
 
 All words begin with `CANDLES_OF`: events with them exist in live runs only.
 """
@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import MINUTE, iso
 
 CANDLES_OF: Final = "candles of "
 MANY_LATE: Final = 3
 """So many asks in a row that were left out because of late candles are told."""
+NONE_MS: Final = 60 * MINUTE
+"""So long without a candle, what is held is told to be followed by none; thin symbols miss some."""
 
 
 def late_warning(symbol: str, delays_ms: Sequence[int], rules: Rules) -> str:
@@ -45,4 +47,24 @@ of 2024-01-01 00:01 would have touched the stop 98'
     return (
         f"{CANDLES_OF}{symbol} change after they were acted on; raise settle_seconds "
         f"({rules.settle_seconds:g}): {count:,} so far, that of {iso(close)} {last}"
+    )
+
+
+def none_warning(symbol: str, since: int, now: int) -> str:
+    """Say that no candle has come since a close, where something is held; "" if one has; ms UTC.
+
+    Examples
+    --------
+    >>> none_warning("BTCUSDT", 1_704_067_260_000, 1_704_074_460_000)
+    'candles of BTCUSDT: none has come for 120 min, since 2024-01-01 00:01 UTC; exits wait for the \
+next one. Look whether the exchange trades it now; where it is gone for good, run.abandon(price)'
+    >>> none_warning("BTCUSDT", 1_704_067_260_000, 1_704_067_320_000)
+    ''
+    """
+    if now - since < NONE_MS:
+        return ""
+    return (
+        f"{CANDLES_OF}{symbol}: none has come for {(now - since) // MINUTE:,} min, since "
+        f"{iso(since)} UTC; exits wait for the next one. Look whether the exchange trades it now; "
+        "where it is gone for good, run.abandon(price)"
     )

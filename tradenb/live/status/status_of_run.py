@@ -8,6 +8,7 @@ from typing import Final
 
 from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.engine.specs.registry import registry
+from tradenb.live.arrival.candle_warnings import none_warning
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.error_file import words_of
 from tradenb.live.status.pending_commands import PendingCommand, pending
@@ -57,7 +58,7 @@ def status_of_run(run: RunRecord) -> RunStatus:
         clock_ahead_ms=getattr(run.source, "clock_ahead_ms", None),
         intake=None if run.feed is None else run.feed.intake,
         reads=tuple(run.reads),
-        warnings=tuple(run.arrival.warnings.values()),
+        warnings=(*run.arrival.warnings.values(), *_without_candles(run)),
         error=error,
         trace=_trace(run.error),
         last_error=error,
@@ -70,6 +71,18 @@ def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
     """Return the commands of a run of this process that have not acted yet."""
     commands = run.pending_commands
     return pending(commands, run.cursor, run.clock.now()) if commands else ()
+
+
+def _without_candles(run: RunRecord) -> tuple[str, ...]:
+    """Say of a position or a waiting entry that no candle has come for long."""
+    state = run.state
+    if state is None or state.signal is None or run.status != "running" or run.starting:
+        return ()
+    if run.clock.stepped:
+        return ()  # the next recorded candle may be days later
+    now = run.clock.now() - (getattr(run.source, "clock_ahead_ms", None) or 0)
+    words = none_warning(run.symbol, state.cursor, now)
+    return (words,) if words else ()
 
 
 def _orders_of(run: RunRecord) -> OrderStatus | None:
