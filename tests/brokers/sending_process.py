@@ -41,9 +41,6 @@ class AheadClock(SystemClock):
     def now(self):
         return SystemClock.now(self) + self.ahead_ms
 
-    async def wait(self, woken, until):
-        await SystemClock.wait(self, woken, None if until is None else until - self.ahead_ms)
-
 
 def near_the_close() -> AheadClock:
     """A clock by which a minute ends in some seconds."""

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.brokers.sending_process import near_the_close
+from tests.brokers.sending_process import KEY, near_the_close
 from tests.live.fast import until
 from tests.live.processes import child
 from tests.sources import frame
@@ -19,6 +19,7 @@ from tests.testing.server.conftest import FLAT
 from tradenb.cli import main
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.exchanges.ccxt.ccxt_client import ccxt_class
+from tradenb.live.attached_run import AttachedRun
 from tradenb.store.paths import find_home
 from tradenb.testing import ExchangeServer
 from tradenb.testing.server.server_account import loopback_keys
@@ -29,7 +30,10 @@ STEP = 0.1
 
 @contextlib.contextmanager
 def sending():
-    """An exchange on loopback, and a process whose run holds a protected position there."""
+    """An exchange on loopback, and a process whose run holds a protected position there.
+
+    The run has both orders in its document, so that it may be killed at once.
+    """
     ccxt_class("binance")  # imported now, and not within the five seconds
     shutil.rmtree(find_home().data, ignore_errors=True)  # of a first try
     clock = near_the_close()
@@ -39,6 +43,8 @@ def sending():
         module = "tests.brokers.sending_process"
         with child("-m", module, options, str(clock.ahead_ms), **_keys()) as process:
             until(lambda: process._line("protected"), f"protection: {process.words}", 100)
+            known = AttachedRun(find_home(), KEY).orders
+            until(lambda: [*known().state] == ["done", "working"], "both on disk")
             yield server, process
 
 

@@ -46,7 +46,6 @@ def test_a_killed_run_goes_on_in_a_script_with_its_orders(fresh):
     book = Notebook(CELL)
     with sending() as (server, process):
         handle = AttachedRun(find_home(), KEY)
-        until(lambda: [*handle.orders().state] == ["done", "working"], "both on disk")
         before = orders_of(handle)
         process.process.send_signal(signal.SIGKILL)
         process.ended()
