@@ -15,6 +15,7 @@ TRADENB_REAL_DATA=FOLDER
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -93,6 +94,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("realtime"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_collection_finish() -> None:
+    """Take what was collected out of garbage collection: it lives until the end of the run."""
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
