@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import sys
+from types import ModuleType
+
+# As the `__main__` of a kernel, which has no file either.
+sys.modules["celled"] = ModuleType("celled")
 
 FIRST = """
 import bisect
+from collections import namedtuple
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import tradenb as tn
@@ -23,6 +32,15 @@ def celled(ctx):
     t = ctx.when - minute
     if {condition}:
         return tn.long(take_profit=1.01 * ctx.price, stop_loss=0.99 * ctx.price, minutes=60)
+"""
+OBJECT = """
+class Kept:
+    def __init__(self, x):
+        self.x = x
+    def is_below(self, price):
+        return self.x < price
+    def __call__(self, t):
+        return self.x[t]
 """
 LEAKING = {
     "shifted column": ('df["x"] = df.close.shift(-30) / df.close', "df.x[t] > 1.002"),
@@ -52,6 +70,22 @@ LEAKING = {
     "merged": ('y = df.close.shift(-20).rename("y")\nx = df.join(y)', "x.y[t] > ctx.price"),
     "best hour": ("x = df.close.pct_change(-60).groupby(df.index.hour).mean().idxmax()",
                   "ctx.when.hour == x"),
+    "an object": (OBJECT + "k = Kept(df.close.shift(-30))", "k.x[t] > ctx.price"),
+    "an object of a number": (OBJECT + "k = Kept(df.close.mean())", "k.is_below(ctx.price)"),
+    "an object that is called": (OBJECT + "k = Kept(df.close.shift(-30))", "k(t) > ctx.price"),
+    "a dataclass": (("@dataclass\nclass Kept:\n    x: dict\n"
+                    "k = Kept(dict(zip(df.index, df.close.shift(-30))))"), "k.x[t] > ctx.price"),
+    "a named tuple": ("Kept = namedtuple('Kept', 'x')\nk = Kept(df.close.shift(-30))",
+                      "k.x[t] > ctx.price"),
+    "a namespace": ("k = SimpleNamespace(x=df.close.shift(-30))", "k.x[t] > ctx.price"),
+    "a class": ("class Kept:\n    x = df.close.shift(-30)", "Kept.x[t] > ctx.price"),
+    "a method of a table": ("x = df.close.shift(-30)\nlater = x.get", "later(t) > ctx.price"),
+    "a partial": ("x = df.close.shift(-30)\nlater = partial(lambda x, t: x[t], x)",
+                  "later(t) > ctx.price"),
+    "a default": ("x = df.close.shift(-30)\ndef later(t, y=x):\n    return y[t]",
+                  "later(t) > ctx.price"),
+    "a word": ("x = 'up' if df.close.iloc[-1] > df.close.mean() else 'down'", "x == 'up'"),
+    "a yes or no": ("x = bool(df.close.iloc[-1] > df.close.mean())", "x"),
 }  # fmt: skip
 CLEAN = {
     "rising times": ("times, x = df.index.as_unit('ms').asi8, df.close.to_numpy()",
@@ -78,6 +112,12 @@ CLEAN = {
                             "x.get(ctx.when.floor('h'), np.inf) < ctx.price"),
     "a helper": ("def made(frame, n):\n    return frame.close.shift(n)\nx = made(df, 45)",
                  "x[t] > ctx.price"),
+    "an object of the past": (OBJECT + "k = Kept(df.close.shift(30))",
+                              "isinstance(k, Kept) and k.x[t] > ctx.price"),
+    "an object of a constant": (OBJECT + "k = Kept(100.0)", "k.is_below(ctx.price)"),
+    "a class of the past": ("class Kept:\n    x = df.close.shift(30)", "Kept.x[t] > ctx.price"),
+    "a partial of the past": ("x = df.close.shift(30)\nearlier = partial(lambda x, t: x[t], x)",
+                              "earlier(t) > ctx.price"),
     "two frames": ("x = tn.candles('BTCUSDT', exchange=ex, timeframe='1h').close.rolling(3).mean()",
                    "x[: ctx.when - 60 * minute].iloc[-1] > ctx.price"),
 }  # fmt: skip
@@ -86,7 +126,7 @@ numbers = itertools.count()
 
 def celled(making, condition):
     """Run the cells as a kernel does, and return the strategy."""
-    space = {"__name__": "__main__", "In": [""]}
+    space = {"__name__": "celled", "In": [""]}
     for text in (FIRST, making, LAST.format(condition=condition)):
         file = f"<cell of a test {next(numbers)}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)

@@ -289,10 +289,9 @@ def in_cells(pair, **more):
 def test_a_leak_that_was_made_in_a_cell_above_is_found(name):
     found = in_cells(cells.LEAKING[name])
     assert found.verdict == "leaking", found
-    assert {leak.line.text for leak in found.found} <= {
-        f"if {cells.LEAKING[name][1]}:",
-        "t = ctx.when - minute",
-    }
+    making, condition = cells.LEAKING[name]
+    lines = {f"if {condition}:", "t = ctx.when - minute", *map(str.strip, making.splitlines())}
+    assert {leak.line.text for leak in found.found} <= lines
     with pytest.raises(tn.LookaheadError, match="sees the future"):
         found.raise_if_leaking()
 
@@ -356,6 +355,35 @@ def test_what_cannot_be_made_again_is_not_proved(name, tmp_path):
     found.raise_if_leaking()
     with pytest.raises(tn.LookaheadError, match="not proved"):
         found.raise_if_leaking(strict=True)
+
+
+class Kept:
+    """A strategy that is an object, and keeps a table."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def ask(self, ctx):
+        return corpus.buy(ctx) if self.table[ctx.when - pd.Timedelta("1min")] > ctx.price else None
+
+    __call__ = ask
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    {
+        "Kept.table": Kept,
+        "ask.table": lambda table: Kept(table).ask,
+        "partial.args[0].table": lambda table: partial(Kept.ask, Kept(table)),
+    }.items(),
+)
+def test_a_table_that_a_strategy_holds_is_not_proved(name, made):
+    table = pd.Series(np.arange(8640.0), pd.date_range("2024-01-01", periods=8640, freq="min"))
+    found = lookahead(tn.strategy("holds", every="4h")(made(table.tz_localize("UTC"))))
+    assert found.unproved == [
+        f"the table {name!r} was made beforehand, and what its rows know cannot be followed"
+    ]
+    assert found.verdict == "not proved"
 
 
 def test_a_fitted_object_is_named():

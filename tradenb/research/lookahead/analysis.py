@@ -13,7 +13,6 @@ from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.timeframe import floor_to
 from tradenb.engine.ports import check_markets, markets_of
-from tradenb.engine.reach import all_reached
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import TradenbError
 from tradenb.research.lookahead.beforehand import (
@@ -24,6 +23,7 @@ from tradenb.research.lookahead.beforehand import (
     words_of,
 )
 from tradenb.research.lookahead.blame import (
+    Follow,
     Leak,
     Line,
     first_difference,
@@ -31,8 +31,8 @@ from tradenb.research.lookahead.blame import (
 )
 from tradenb.research.lookahead.coarse_tables import coarse_tables, is_known_at_once
 from tradenb.research.lookahead.decisions import Replies, answer_of, differing, replies_of
-from tradenb.research.lookahead.followers import Follow
 from tradenb.research.lookahead.future_ranks import evidence_of, only_column
+from tradenb.research.lookahead.holders import Reached, reached_data
 from tradenb.research.lookahead.isolate import Copier
 from tradenb.research.lookahead.noise import NOISES, Noise, Spoiler, noisy_candles
 from tradenb.research.lookahead.readers import OUTSIDE, sent_by
@@ -66,7 +66,7 @@ class Analysis:
         self.beforehand: dict[str, Any] = {}
         self.untried = 0
         self._memo: dict[Any, Any] = {}
-        self._coarse = coarse_tables(self._functions(), self.candles, self.remaker.names.keys())
+        self._coarse = coarse_tables(self._functions(), self.candles, self.remaker.made_of)
 
     def run(
         self,
@@ -282,11 +282,11 @@ class Analysis:
         spoiler = Spoiler(first, None, self.candles)
         found = set()
         for function in self._functions():
-            for name, value in all_reached(function):
-                words = self._followed(name, value) or words_of(name, value, spoiler)
+            for item in reached_data(function):
+                words = self._followed(item) or words_of(item.name, item.value, spoiler)
                 found |= {words} if words else set()
                 if not words or words.endswith("as well"):
-                    self._judge(name, value, spoiler)
+                    self._judge(item.name, item.value, spoiler)
                 elif not words.endswith("each moment"):
                     self.unproved.add(words)
         outside = ", ".join(sorted(self.names & OUTSIDE))
@@ -303,12 +303,12 @@ class Analysis:
                 self.unproved.add(f"the callback {name} sends something ({by}); it was not called")
         return sorted(found) + opened
 
-    def _followed(self, name: str, value: Any) -> str:
+    def _followed(self, item: Reached) -> str:
         """Say that a value was made again, if it was."""
-        made = self.remaker.names.get(name)
-        if made is None or made.value is not value or not self.remaker.tried:
+        made = self.remaker.made_of(item)
+        if made is None or not self.remaker.tried:
             return ""
-        return f"{name!r} was made again, by the statements that made it, as of each moment"
+        return f"{made.name!r} was made again, by the statements that made it, as of each moment"
 
     def _judge(self, name: str, value: Any, spoiler: Spoiler) -> None:
         """Note what was made beforehand and could not be followed."""

@@ -186,8 +186,8 @@ def lookahead(
     Notes
     -----
     The analysis proves leaks, not their absence. It replaces candles and exchanges; tables and
-    arrays that the functions name, close over, keep in classes and modules of yours, or read with
-    numpy and pandas. Callbacks are called, and nothing is printed.
+    arrays that the functions name, close over, keep in objects, classes and modules of yours, or
+    read with numpy and pandas. Callbacks are called, and nothing is printed.
 
     What was made beforehand in a cell or at the top of a file, of `tn.candles` alone
     (`df["x"] = df.close.shift(-30)`, a fitted model, a mean of all data), is made again as of each

@@ -6,12 +6,12 @@ columns that are candles this is seen; of others both readings are tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tradenb.core.candles.arrays import Candles
-from tradenb.engine.reach import all_reached
 from tradenb.research.lookahead.beforehand import are_candles, is_candles
+from tradenb.research.lookahead.holders import Reached, reached_data
 from tradenb.research.lookahead.timestamps import step_of_rows, table_times
 
 
@@ -23,18 +23,18 @@ class CoarseTables(NamedTuple):
 
 
 def coarse_tables(
-    functions: Iterable[Any], candles: Mapping[str, Candles], followed: Set[str]
+    functions: Iterable[Any], candles: Mapping[str, Candles], followed: Callable[[Reached], object]
 ) -> CoarseTables:
     """Find the coarse tables that functions reach; those that are `followed` need no reading."""
     at_once, unclear = set(), {}
     for function in functions:
-        for name, value in all_reached(function):
-            if name in followed or not _is_coarse(value, candles):
+        for item in reached_data(function):
+            if not _is_coarse(item.value, candles) or followed(item):
                 continue
-            if is_known_at_once(value, candles):
-                at_once.add(id(value))
+            if is_known_at_once(item.value, candles):
+                at_once.add(id(item.value))
             else:
-                unclear[name] = id(value)
+                unclear[item.name] = id(item.value)
     return CoarseTables(frozenset(at_once), unclear)
 
 

@@ -21,11 +21,19 @@ import numpy as np
 
 from tradenb.engine.notebook_cells import Statement, Statements
 from tradenb.engine.ports import CandleSource
-from tradenb.engine.reach import all_reached
+from tradenb.engine.reach import attributes_of, functions_of, is_users
 from tradenb.engine.slices import imported_in, slice_of
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.exchanges.candles_function import candles_until
+from tradenb.research.lookahead.holders import (
+    Reached,
+    data_of,
+    held_in,
+    is_object,
+    parts_of,
+    reached_data,
+)
 from tradenb.research.lookahead.noise import Spoiler
 from tradenb.research.lookahead.readers import watching
 from tradenb.research.lookahead.repeatable import is_refused
@@ -33,6 +41,8 @@ from tradenb.research.lookahead.repeatable import is_refused
 BUDGET_S: Final = 15.0
 """For all moments together."""
 _FEWEST: Final = 3
+_DEPTH: Final = 4
+_PLAIN: Final = (str, bytes, int, float, complex)  # two of them may be one object by chance
 _KEPT: Final = ("__name__", "__file__", "__package__", "__builtins__")
 
 
@@ -102,7 +112,15 @@ class Remaker:
             parts = frozenset().union(*(self._statements[place].binds for place in made.places))
             if name not in found or parts & beyond:
                 del self.names[name]
-        return {name: found[name] for name in self.names}
+        return self._classes(found) | {name: found[name] for name in self.names}
+
+    def made_of(self, item: Reached) -> Made | None:
+        """Return what a value that functions reach is made again as, or lies in."""
+        if isinstance(item.root, _PLAIN):
+            made = self.names.get(item.name)
+            return made if made is not None and made.value is item.root else None
+        wanted = {id(item.root), id(item.root if isinstance(item.value, _PLAIN) else item.value)}
+        return next((made for made in self.names.values() if id(made.value) in wanted), None)
 
     def changed(self, after: int, values: Mapping[str, Any]) -> list[str]:
         """Name what has other rows before a moment than it would have had, and its statement."""
@@ -121,12 +139,15 @@ class Remaker:
     def _find(self, functions: Iterable[Any]) -> dict[str, Made]:
         """Return the data that functions name of the namespace of the first of them."""
         functions = list(functions)
-        reached = [pair for function in functions for pair in all_reached(function)]
+        reached = [item for function in functions for item in reached_data(function)]
         users = [item for item in functions if isinstance(item, FunctionType)]
+        users = users or [own for item in functions for own in functions_of(item)]
         if not users:
             return {}
         self.namespace = users[0].__globals__
-        names = {name for name, value in reached if _is_data(value)} & self.namespace.keys()
+        known = {id(item.value) for item in reached if not isinstance(item.value, _PLAIN)}
+        names = {item.name for item in reached} & self.namespace.keys()
+        names |= {name for name, value in self.namespace.items() if id(value) in known}
         names = {name for name in names if _is_data(self.namespace[name])}
         try:
             self._statements = list(Statements(self.namespace))
@@ -167,9 +188,18 @@ class Remaker:
         self._asked = len(asked)
         return space
 
+    def _classes(self, space: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the classes that were made again: objects of them are of no others."""
+        return {
+            name: value
+            for name, value in space.items()
+            if isinstance(value, type) and value is not self.namespace.get(name, value)
+        }
+
     def _goes_on(self, value: Any, after: int) -> bool:
-        future = self._cut_off(after).later(value)
-        return future is not None and bool(future.any())
+        later = self._cut_off(after).later
+        several = [value, *(item.value for item in held_in("", value))]
+        return any(future is not None and bool(future.any()) for future in map(later, several))
 
     def _line(self, made: Made, column: str) -> str:
         """Return the statement that made a column, or else the last that made the name."""
@@ -187,26 +217,39 @@ def fresh(value: Any) -> Any:
         return value
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any, depth: int = 0) -> bool:
     """Tell whether two values are the same data."""
     import pandas as pd
 
-    if type(one) is not type(other):
+    if depth > _DEPTH or not _is_same_kind(type(one), type(other)):
         return False
     if isinstance(one, pd.DataFrame | pd.Series | pd.Index):
         return bool(one.equals(other))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=_is_float(one))
     if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+        return list(one) == list(other) and all(same(one[key], other[key], depth) for key in one)
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(
+            same(*pair, depth) for pair in zip(one, other, strict=True)
+        )
     if isinstance(one, float):
         return one == other or (one != one and other != other)  # noqa: PLR0124 - NaN
+    if isinstance(one, type):
+        return same(data_of(one), data_of(other), depth + 1)
+    if is_object(one) and same(attributes_of(one), attributes_of(other), depth + 1):
+        return same(data_of(type(one)), data_of(type(other)), depth + 1)
     try:
         return bool(one == other) or _state(one) == _state(other) != None  # noqa: E711
     except Exception:  # noqa: BLE001 - objects of libraries compare as they like
         return False
+
+
+def _is_same_kind(one: type, other: type) -> bool:
+    """Tell whether two classes are one, or made by the same statement of the user's."""
+    names = ("__module__", "__qualname__")
+    made = all(getattr(one, name) == getattr(other, name) for name in names)
+    return one is other or (made and is_users(one))
 
 
 def _state(value: Any) -> Any:
@@ -241,6 +284,10 @@ def _different(value: Any, remade: Any, spoiler: Spoiler) -> str | None:
     if isinstance(value, dict) and isinstance(remade, dict):
         shared = [key for key in remade if key in value]
         return None if all(same(value[key], remade[key]) for key in shared) else ""
+    if is_object(value) or isinstance(value, type):
+        pairs = zip(parts_of(value), parts_of(remade), strict=False)
+        found = (_different(one, other, spoiler) for (_, one), (_, other) in pairs)
+        return next((part for part in found if part is not None), None)
     if isinstance(value, list | np.ndarray) and isinstance(remade, list | np.ndarray):
         count = min(len(value), len(remade))
         return None if same(value[:count], remade[:count]) else ""
@@ -248,10 +295,12 @@ def _different(value: Any, remade: Any, spoiler: Spoiler) -> str | None:
 
 
 def _is_data(value: Any) -> bool:
-    """Tell whether a value is made of something, and is no function, module, source or text."""
-    if isinstance(value, str | bytes | bool | type | ModuleType | FunctionType | None):
+    """Tell whether a value is made of something, and is no function, module or source."""
+    if isinstance(value, bytes | ModuleType | FunctionType | StrategySpec | CandleSource | None):
         return False
-    return not (isinstance(value, StrategySpec | CandleSource) or callable(value))
+    if isinstance(value, type):
+        return bool(data_of(value))
+    return is_object(value) or not callable(value)
 
 
 def _of_candles(several: list[Statement]) -> bool:
