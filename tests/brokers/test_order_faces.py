@@ -186,6 +186,21 @@ def test_orders_of_a_run_without_a_process_are_for_the_guard_until_it_starts(tmp
     assert "until then tradenb guard looks after its orders" in out
 
 
+def test_an_entry_that_has_filled_is_unwatched_before_a_candle_tells_of_it(tmp_path, capsys):
+    made = world(*[100.0] * 120)
+    made.arm()
+    assert made.live(minute(75) + 30_000)
+    home = copied(made, tmp_path)
+    status = RunFiles(home, KEY).status()
+    assert (status.state.is_open, status.label) == (False, "unwatched long")
+    code, out = called(capsys, "status", "--home", home.root)
+    assert code == 1
+    assert "long entering at 100.00: no process watches its stop and target" in out
+    assert "at the exchange protected by a stop at 99.00" in out
+    alone = replace(status, orders=replace(status.orders, shields=(), in_doubt=()))
+    assert (alone.unwatched, alone.label) == (False, "idle")
+
+
 def test_an_entry_that_has_filled_is_not_called_cancelled(tmp_path):
     files = RunFiles(copied(protected(), tmp_path), KEY)
     held = files.status()

@@ -81,6 +81,23 @@ def test_what_is_asked_of_a_position_that_nobody_follows_is_told_how_to_go_on(
 
 
 @pytest.mark.realtime
+def test_fault_13_a_position_whose_states_are_all_damaged_is_not_left_out(position, quick, capsys):
+    document = find_home().document(KEY)
+    for path in (document, document.with_name(f"{document.name}.bak")):
+        path.write_text("damaged")
+    for _ in range(2):  # the first start moves them aside
+        with pytest.raises(tn.StateCorrupt, match="no valid generation left"):
+            quick.start("opens")
+        assert main(["status"]) == 1
+        said = capsys.readouterr().out
+        assert "has no valid generation left, so what it holds is not known" in said
+        assert "tradenb doctor --accept FILE" in said
+    (row,) = tn.live.list().itertuples()
+    assert (row.id, row.status) == ("BTCUSDT:opens", "idle")
+    assert "has no valid generation left" in row.last_error
+
+
+@pytest.mark.realtime
 def test_fault_95_this_kernel_goes_on_with_what_it_released(position, quick, monkeypatch):
     monkeypatch.setattr("tradenb.live.resume_run.run_registry", quick.run_registry)
     home = find_home()

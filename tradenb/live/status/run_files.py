@@ -168,11 +168,25 @@ class RunFiles:
             # The state that was read before stays: a damaged file closes no position.
             self.failure = error
             return
-        self.failure = None
+        self.failure = None if found is not None else self._moved_aside()
         if found is not None:
             self._body, self._state, self._ledger = found
         # Last: read again after an interrupt, never half read for good.
         self._stamp = stamp
+
+    def _moved_aside(self) -> StateError | None:
+        """Say of a run without a document that damaged ones were moved aside: no start takes it."""
+        first = f"{self._path.name}.corrupt-"
+        try:
+            names = self._disk.names(self._path.parent)
+        except OSError:
+            return None
+        if not any(name.startswith(first) for name in names):
+            return None
+        return StateError(
+            f"{self._path} has no valid generation left, so what it holds is not known; "
+            "`tradenb doctor` lists those that were kept, `tradenb doctor --accept FILE` takes one"
+        )
 
     def _read_lock(self) -> None:
         self._locked_at = monotonic()

@@ -182,7 +182,15 @@ class RunStatus:
         idle = self.mode == "live" and self.status == "idle"
         if self.by_cron and (self.age_s or 0) <= SILENT_S:
             return False
-        return idle and self.state is not None and self.state.is_open and not self.sold
+        return idle and self._is_held and not self.sold
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether something is open, or an entry was sent that no candle has told of yet."""
+        if self.state is None or self.state.signal is None:
+            return False
+        sent = self.orders is not None and (self.orders.shields or self.orders.in_doubt)
+        return self.state.is_open or bool(sent)
 
     @property
     def sold(self) -> bool:
