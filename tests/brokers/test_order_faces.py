@@ -260,3 +260,18 @@ def test_a_run_of_an_armed_account_is_not_retired_with_its_loss_of_the_day(
     assert called(capsys, "disarm", ACCOUNT, "--home", home.root)[0] == 0
     assert called(capsys, "retire", NAME, "--home", home.root)[0] == 0
     assert "no run" in called(capsys, "account", "--home", home.root)[1]
+
+
+@pytest.mark.parametrize("after", [".corrupt-3-1", None])
+def test_orders_whose_document_is_lost_are_not_called_safe(home, capsys, after):
+    document = home.document(KEY)
+    for path in (document, document.with_name(f"{document.name}.bak")):
+        path.unlink() if after is None else path.rename(f"{path}{after}")
+    code, out = called(capsys, "guard", "--once", "--home", home.root)
+    assert code == 1
+    (row,) = (line for line in out.splitlines() if NAME in line)
+    assert " NO " in row
+    assert "and its .bak are gone, but" in row
+    code, out = called(capsys, "status", "--home", home.root)
+    assert code == 1
+    assert "its position is not over. Put the document back from a backup" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import add_common, answer, table
@@ -72,7 +72,26 @@ def _looked(home: Home) -> list[GuardedRun]:
     from tradenb.clock import SystemClock
     from tradenb.store.filesystem import DiskFilesystem
 
-    return asyncio.run(guard_once(DiskFilesystem(), home, SystemClock()))
+    found = asyncio.run(guard_once(DiskFilesystem(), home, SystemClock()))
+    return [*found, *_without_document(home, {each.run for each in found})]
+
+
+def _without_document(home: Home, known: set[str]) -> Iterator[GuardedRun]:
+    """Say of runs that had orders, and of which no state can be read, that nobody looks after them.
+
+    Runs whose process works are not meant: it has the state.
+    """
+    from tradenb.brokers.unattended.guard_runs import GuardedRun
+    from tradenb.live.status.run_files import RunFiles
+    from tradenb.store.filesystem import DiskFilesystem
+
+    disk = DiskFilesystem(durable=False)
+    for key in home.keys(disk, locks=True):
+        if key.id in known or not disk.exists(home.orders(key)):
+            continue
+        files = RunFiles(home, key)
+        if files.status().status != "running" and files.failure is not None:
+            yield GuardedRun("", key.id, False, str(files.failure))
 
 
 def _tell(found: list[GuardedRun], *, as_json: bool, once: bool) -> None:

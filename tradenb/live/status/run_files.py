@@ -32,6 +32,7 @@ from tradenb.store.document.plain_record import record_of
 from tradenb.store.document.state_conflict import words_if_undecided
 from tradenb.store.filesystem import DiskFilesystem, Filesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
+from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import Launch, launch_of
 from tradenb.store.lock import Holder, holder_of
@@ -168,20 +169,22 @@ class RunFiles:
             # The state that was read before stays: a damaged file closes no position.
             self.failure = error
             return
-        self.failure = None if found is not None else self._moved_aside()
+        self.failure = None if found is not None else self._lost()
         if found is not None:
             self._body, self._state, self._ledger = found
         # Last: read again after an interrupt, never half read for good.
         self._stamp = stamp
 
-    def _moved_aside(self) -> StateError | None:
-        """Say of a run without a document that damaged ones were moved aside: no start takes it."""
-        first = f"{self._path.name}.corrupt-"
+    def _lost(self) -> StateError | None:
+        """Say of a run without a document why no start goes on with it; None: it never had one."""
         try:
+            OrderJournal(self._disk, self.home.orders(self.key)).refuse_to_forget(self._path)
             names = self._disk.names(self._path.parent)
+        except StateError as error:
+            return error
         except OSError:
             return None
-        if not any(name.startswith(first) for name in names):
+        if not any(name.startswith(f"{self._path.name}.corrupt-") for name in names):
             return None
         return StateError(
             f"{self._path} has no valid generation left, so what it holds is not known; "
