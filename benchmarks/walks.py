@@ -84,13 +84,17 @@ def tick() -> set[tuple[str, str]]:
 
 
 def stop() -> set[tuple[str, str]]:
-    """Walk from `run.stop()` until the run is done."""
+    """Walk from `run.stop()` until the run is done, and the loop that had only this one.
+
+    As slow as `click`, so that no tick comes in between.
+    """
     walk = Walk()
-    run = _rehearsal(_never(), days=20, speed=6_000)
+    run = _rehearsal(_never(), days=20, speed=60)
     _until(lambda: len(run.ticks()) > 2)
     walk.on = True
     run.stop()
     run.wait(30)
+    _until(_no_loop_runs)
     return walk.end()
 
 
@@ -110,7 +114,7 @@ def click() -> set[tuple[str, str]]:
     dashboard._handle_custom_msg(
         {"type": "request", "id": "0123456789ab", "kind": "stop", "key": key, "wall": wall}, []
     )
-    _until(lambda: dashboard.rows[0]["status"] == "done")
+    _until(lambda: dashboard.rows[0]["status"] == "done" and _no_loop_runs())
     seen = walk.end()
     dashboard.close()
     return seen
@@ -182,6 +186,10 @@ def _never() -> Any:
         return None
 
     return never
+
+
+def _no_loop_runs() -> bool:
+    return all(thread.name != "tradenb-live" for thread in threading.enumerate())
 
 
 def _until(ready: Callable[[], bool], seconds: float = 60.0) -> None:

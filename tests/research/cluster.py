@@ -69,7 +69,7 @@ def sweep(home, executor=None, **more):
 
 
 def lines(home):
-    return [line for file in home.glob("research/*.jsonl") for line in file.open()]
+    return [line for file in home.glob("research/*.jsonl") for line in file.open() if line.strip()]
 
 
 def kill_the_holder(flag):

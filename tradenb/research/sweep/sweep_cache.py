@@ -2,8 +2,9 @@
 
 A row counts as long as the candles that it only read are those of today (`ReadCandles`).
 
-A line that was cut off when the process died is ignored. Nothing is ever removed here: the folder
-`research` under the home may be deleted by hand at any time.
+Each line begins with its line break. So one that was cut off when the process died spoils no other,
+and is ignored. Nothing is ever removed here: the folder `research` under the home may be deleted by
+hand at any time.
 """
 
 from __future__ import annotations
@@ -55,18 +56,16 @@ class SweepCache:
                 if row["error"] is None:
                     found[name_of(record["of"])] = row
             except (ValueError, KeyError, TypeError):
-                continue  # it was cut off
+                continue  # it was cut off, or is empty
         return found
 
     def add(self, rows: list[tuple[Combination, Row]]) -> None:
         """Append rows in one write."""
         text = "".join(
-            json.dumps({"of": combination, "row": {k: _plain(v) for k, v in row.items()}}) + "\n"
+            "\n" + json.dumps({"of": combination, "row": {k: _plain(v) for k, v in row.items()}})
             for combination, row in rows
         )
         with self._writing(), _private(self.path, os.O_APPEND) as file:
-            if not _ends_a_line(self.path):
-                text = "\n" + text
             file.write(text.encode())
 
     def keep_candles(self, key: str, columns: Floats) -> str:
@@ -90,13 +89,6 @@ class SweepCache:
                 f"{self.folder} could not be written ({error.strerror or error}); free some "
                 "space, or pass another folder with home="
             ) from error
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        return size == 0 or file.read(1) == b"\n"
 
 
 def _private(path: Path, how: int) -> BinaryIO:
