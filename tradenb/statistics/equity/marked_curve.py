@@ -110,7 +110,7 @@ def marked_curve(
 
 def _market(prices: RunPrices, symbol: str, rows: Rows) -> Floats:
     """Return the market price of a symbol at rows of the run."""
-    newest, own = prices.newest(symbol), prices.lines[symbol].market
+    newest, own = prices.newest[symbol], prices.lines[symbol].market
     if newest is not None:
         return own[newest[rows]]
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):

@@ -163,7 +163,7 @@ def _made(own: MoneyHeld, prices: RunPrices, symbol: str) -> float:
     if not own.rows or own.rows[-1][1] <= prices.end:
         return found
     _, _, long, pieces, cost = own.rows[-1]
-    newest, market = prices.newest(symbol), prices.lines[symbol].market
+    newest, market = prices.newest[symbol], prices.lines[symbol].market
     worth = pieces * float(market[-1 if newest is None else newest[-1]])
     return found + (worth - cost if long else cost - worth)
 
@@ -177,7 +177,7 @@ def _mark(
     counts = until - since
     places: NDArray[np.intp] = np.repeat(since - (np.cumsum(counts) - counts), counts)
     places += prices.rows[: len(places)]
-    newest = prices.newest(symbol)
+    newest = prices.newest[symbol]
     own = prices.lines[symbol].market
     market = own[places if newest is None else newest[places]]
     side, pieces, cost = (

@@ -5,9 +5,9 @@ The benchmark is buying each symbol at the start and holding it, without costs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -22,7 +22,6 @@ from tradenb.statistics.equity.curve import Curve
 from tradenb.statistics.equity.periods import whole_days
 
 Rows = NDArray[np.intp]
-Held = tuple[Floats, float, Rows | None]
 
 
 class PriceLine(NamedTuple):
@@ -59,13 +58,18 @@ class Benchmark:
         Return and largest drawdown of each symbol, percent.
     basket : Curve
         The mean of the holds; each begins at 1.
-    daily : (n,) float64 array
-        Daily returns of the basket, as fractions.
+    covered : Covered
+        Time that one symbol at least covers.
     """
 
     holds: Mapping[str, tuple[float, float]]
     basket: Curve
-    daily: Floats
+    covered: Covered
+
+    @cached_property
+    def daily(self) -> Floats:
+        """Daily returns of the basket, as fractions."""
+        return whole_days(self.basket, self.covered).returns
 
     @property
     def basket_return(self) -> float:
@@ -98,7 +102,7 @@ class RunPrices:
     def only(self, symbols: Collection[str]) -> RunPrices:
         """Return those of some symbols."""
         found = copy(self)
-        made = ("at", "rows", "covered_by", "covered", "benchmark", "_newest")
+        made = ("at", "rows", "covered_by", "covered", "benchmark", "newest")
         found.__dict__ = {name: own for name, own in self.__dict__.items() if name not in made}
         found.lines = {symbol: own for symbol, own in self.lines.items() if symbol in symbols}
         return found
@@ -129,21 +133,14 @@ class RunPrices:
     @cached_property
     def benchmark(self) -> Benchmark:
         """What buying and holding each symbol, and all of them, would have been."""
-        lines = [
-            (line.close, line.base, self.newest(symbol)) for symbol, line in self.lines.items()
-        ]
-        found = benchmark_of(list(self.lines), lines, at=self.at, start=self.start, end=self.end)
-        return replace(found, daily=whole_days(found.basket, self.covered).returns)
+        return benchmark_of(self)
 
-    def newest(self, symbol: str) -> Rows | None:
-        """Return the row of a symbol's newest candle at each of `at`; -1 before its first.
+    @cached_property
+    def newest(self) -> dict[str, Rows | None]:
+        """The row of each symbol's newest candle at each of `at`; -1 before its first.
 
         None: it has a candle at each.
         """
-        return self._newest[symbol]
-
-    @cached_property
-    def _newest(self) -> dict[str, Rows | None]:
         return {
             symbol: None
             if len(line.at) == len(self.at)
@@ -152,28 +149,19 @@ class RunPrices:
         }
 
 
-def benchmark_of(
-    symbols: Sequence[str], lines: Sequence[Held], *, at: Times, start: int, end: int
-) -> Benchmark:
-    """Hold each symbol and the basket of all.
-
-    Parameters
-    ----------
-    lines : sequence of (close, base, newest)
-        Of each symbol its closes, what they are measured by, and the row of the newest of them at
-        each of `at`, -1 before the first; None: one at each.
-    """
-    rows = np.arange(len(at), dtype=np.int64)
-    holds, total = {}, np.zeros(len(at))
-    for symbol, (close, base, newest) in zip(symbols, lines, strict=True):
-        hold = close / base
+def benchmark_of(prices: RunPrices) -> Benchmark:
+    """Hold each symbol and the basket of all."""
+    start, end, at, rows = prices.start, prices.end, prices.at, prices.rows
+    holds, total, count = {}, np.zeros(len(at)), len(prices.lines)
+    for symbol, line in prices.lines.items():
+        hold, newest = line.close / line.base, prices.newest[symbol]
         if newest is not None:
             hold = np.where(newest < 0, 1.0, np.append(hold, 1.0)[newest])
         own = Curve(start, end, at, rows, hold)
         holds[symbol] = ((own.growth - 1) * 100, own.max_drawdown)
         total += hold
-    basket = own if len(lines) == 1 else Curve(start, end, at, rows, total / len(lines))
-    return Benchmark(holds, basket, np.zeros(0))
+    basket = own if count == 1 else Curve(start, end, at, rows, total / count)
+    return Benchmark(holds, basket, prices.covered)
 
 
 def _line(candles: Candles, start: int, end: int, rules: Rules) -> PriceLine:
