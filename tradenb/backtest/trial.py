@@ -18,7 +18,6 @@ from tradenb.backtest.fast.fast_callback import Tally, run_callback, suits_callb
 from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectorised
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.results.open_signals import open_rows
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.candles.rows import Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
@@ -201,7 +200,7 @@ def run_trial(plan: Plan, market: TrialCandles, wanted: set[str] | None = None) 
     trades = columns_of(tally.trades) if tally.columns is None else tally.columns
     prices, account = market.prices(plan), plan.account
     money = None if account is None else money_marks(prices, tally.money, account.cash)
-    unrealised = [row[5] for row in open_rows(instances, plan.rules) if row[5] is not None]
+    unrealised = [own for item in instances if (own := item.unrealised) is not None]
     found: dict[str, Any] = dict(
         figures(
             trades,

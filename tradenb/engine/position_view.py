@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tradenb.core.lifecycle.editing import holding_of
 from tradenb.core.lifecycle.holding import StopBy, unrealised
-from tradenb.core.lifecycle.state import State
+from tradenb.core.lifecycle.state import State, holding_of
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position as Side
 from tradenb.core.signal import Rungs

@@ -9,7 +9,6 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tradenb.backtest.results.caveats import caveats, was_reached
-from tradenb.backtest.results.open_signals import open_rows
 from tradenb.backtest.results.strategy_alarms import alarms
 from tradenb.core.events import numbered
 from tradenb.core.signal import Signal
@@ -153,7 +152,11 @@ def parts_of(run: BacktestRun) -> ResultParts:
         recorded=run.events,
         fast=fast,
         trades=session.trades,
-        open=open_rows(session.instances, plan.rules),
+        open=[
+            _open_row(item, signal)
+            for item in session.instances
+            if (signal := item.state.signal) is not None
+        ],
         refused=session.refusals,
         asked=session.asked,
         ask_count=sum(item.asks.count for item in session.instances) if fast is None else fast.asks,
@@ -191,6 +194,12 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
     )
     notes = getattr(run.plan.source, "market_notes", None)
     return said + notes(run.plan.symbols) if run.plan.accounts and notes is not None else said
+
+
+def _open_row(item: Instance, signal: Signal) -> OpenRow:
+    state = item.state
+    stage = "open" if state.is_open else "scheduled"
+    return state.symbol, state.strategy, signal.id, stage, item.price, item.unrealised
 
 
 def _key(item: Instance) -> Key:

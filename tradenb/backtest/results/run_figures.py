@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradenb.core.candles.arrays import Floats
 from tradenb.core.fills import filled
-from tradenb.core.lifecycle.editing import holding_of
-from tradenb.core.lifecycle.state import State
+from tradenb.core.lifecycle.state import State, holding_of
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import Excursion
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of

@@ -11,20 +11,17 @@ from tradenb.core import prices
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import Event, event_of
 from tradenb.core.lifecycle.holding import (
-    Holding,
     StopBy,
     added,
     costs,
     exit_percent,
-    opened,
     part_of,
     plan_of,
     received,
-    waited,
     without,
 )
 from tradenb.core.lifecycle.missing import open_alone
-from tradenb.core.lifecycle.state import State, idle_after, remember
+from tradenb.core.lifecycle.state import State, holding_of, idle_after, remember
 from tradenb.core.lifecycle.trailing import better, beyond, breakeven_trigger, tighter, trail_level
 from tradenb.core.money.market import stop_on_step
 from tradenb.core.money.position_money import (
@@ -37,14 +34,6 @@ from tradenb.core.money.position_money import (
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import ExitReason, Signal, Trade, closed_trade
-
-
-def holding_of(state: State, signal: Signal, rules: Rules) -> Holding:
-    """Return the record of the open position of a state; a plain one gets its first."""
-    if state.holding is not None:
-        return state.holding
-    at = signal.at if state.opened_at is None else state.opened_at
-    return opened(signal, rules, limit=waited(signal, at))
 
 
 class Editing:

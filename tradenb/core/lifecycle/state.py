@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import AskRow, Event, event_of
-from tradenb.core.lifecycle.holding import Holding
+from tradenb.core.lifecycle.holding import Holding, opened, waited
 from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Charged
 from tradenb.core.orders.order_records import Execution
@@ -19,6 +19,7 @@ from tradenb.core.validation.terms import NOTE_LIMIT
 
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
+    from tradenb.core.rules import Rules
 
 REMEMBERED: Final = 1_000
 Item = TypeVar("Item")
@@ -257,6 +258,14 @@ class NotAsked:
 WARM_UP: Final = WarmUp()
 NOT_ASKED: Final = NotAsked()
 NEED_CANDLES: Final = NeedCandles()
+
+
+def holding_of(state: State, signal: Signal, rules: Rules) -> Holding:
+    """Return the record of the open position of a state; a plain one gets its first."""
+    if state.holding is not None:
+        return state.holding
+    at = signal.at if state.opened_at is None else state.opened_at
+    return opened(signal, rules, limit=waited(signal, at))
 
 
 def idle_after(state: State, trades: Sequence[Trade]) -> State:

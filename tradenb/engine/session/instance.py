@@ -10,8 +10,10 @@ from tradenb.core.actions import Action, action_of
 from tradenb.core.candidate import Candidate
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.events import WRONG, AskRow, Function, Outcome
-from tradenb.core.lifecycle.state import State
+from tradenb.core.lifecycle.holding import unrealised
+from tradenb.core.lifecycle.state import State, holding_of
 from tradenb.core.money.account import Account
+from tradenb.core.prices import price_at
 from tradenb.core.rules import Rules
 from tradenb.engine.call import Call
 from tradenb.engine.context import Context, follow_rules, show_account
@@ -243,6 +245,20 @@ class Instance:
 
     def _call(self, function: Callable[..., Any], what: str) -> Call:
         return Call(function, (self.context,), what, self.state.symbol, asks=True)
+
+    @property
+    def price(self) -> float:
+        """Market price at its cursor, quote currency."""
+        return price_at(self.candles, self.state.cursor, self.rules)
+
+    @property
+    def unrealised(self) -> float | None:
+        """What its position would earn at that price, percent; None while it has none."""
+        state, signal = self.state, self.state.signal
+        if signal is None or not state.is_open:
+            return None
+        holding = holding_of(state, signal, self.rules)
+        return unrealised(signal, holding, self.price, self.rules)
 
     def give_rules(self, rules: Rules, given: Rules) -> None:
         """Go on under some rules; `given` hold from the next time that it is flat."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tradenb.core.fills import filled
-from tradenb.core.lifecycle.editing import holding_of
+from tradenb.core.lifecycle.state import State, holding_of
 from tradenb.core.signal import Trade
 from tradenb.statistics.equity.marks import Marks, marks_of_run, marks_of_trades
 from tradenb.statistics.equity.run_prices import RunPrices
@@ -24,7 +24,6 @@ from tradenb.statistics.formulas import columns_of, within
 if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.events import Event
-    from tradenb.core.lifecycle.state import State
     from tradenb.core.rules import Rules
 
 
