@@ -62,6 +62,7 @@ class Context:
         "_opened",
         "_quiet",
         "_rules",
+        "_saved",
         "indicators",
         "mode",
         "remembers",
@@ -91,7 +92,8 @@ class Context:
         self._held: State | None = None
         self._account: Accounts | None = None
         self._quiet: QuietSpan | None = None
-        self._kept = KeptState(saved)
+        self._saved = saved
+        self._kept: KeptState | None = None  # made for a strategy that looks at its state
         self._opened: dict[str, Any] = {}
         self.remembers = False
 
@@ -199,6 +201,7 @@ class Context:
         Changes are kept when the ask returns, and dropped if it raises or takes too long.
         """
         if not self.remembers:
+            self._kept = self._kept or KeptState(self._saved)
             self._opened = self._kept.opened()
             self.remembers = True
         return self._opened
@@ -244,9 +247,10 @@ def keep_state(context: Context) -> None:
     UsageError
         When it holds what JSON cannot give back unchanged, or too much.
     """
-    context._kept.keep(context._opened)
+    if context._kept is not None:
+        context._kept.keep(context._opened)
 
 
 def saved_state(context: Context) -> str:
     """Return the state kept by the last ask, as JSON."""
-    return context._kept.text
+    return context._saved if context._kept is None else context._kept.text

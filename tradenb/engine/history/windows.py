@@ -34,35 +34,32 @@ class History:
     ----------
     candles : Candles
         Those that are given. In a backtest all of them are here; `window` shows what had closed. A
-        live run adds them as they close.
+        live run adds them as they close, and `candles` are all of them.
     """
 
     def __init__(self, symbol: str, candles: Candles) -> None:
         self.symbol = symbol
-        self._grown = GrowingCandles(candles)
-        self._built: dict[str, GrowingCandles] = {}
+        self.candles = candles
+        self._growing: dict[str, GrowingCandles] = {}
+        self._built: dict[str, Candles] = {}
         self._frames: dict[str, _Frame] = {}
         self._shown: dict[int, tuple[int, int, pd.DataFrame]] = {}
 
-    @property
-    def candles(self) -> Candles:
-        """All candles that are here, as they are given."""
-        return self._grown.candles
-
     def add(self, later: Candles) -> None:
         """Add candles that come after these; built timeframes grow with them."""
-        shown = self._grown.add(later).shown
-        for timeframe, grown in self._built.items():
-            step = timeframe_ms(timeframe)
-            new = shown.between(grown.candles.end, shown.end)
+        self.candles = self._grow("", self.candles, later)
+        shown = self.candles.shown
+        for timeframe, known in self._built.items():
+            new = shown.between(known.end, shown.end)
             if len(new):
-                grown.add(resample(new, step, goes_on=True))
+                ended = resample(new, timeframe_ms(timeframe), goes_on=True)
+                self._built[timeframe] = self._grow(timeframe, known, ended)
         self._frames = {timeframe: self._taken_apart(timeframe) for timeframe in self._frames}
 
     def renew(self, candles: Candles) -> None:
         """Replace all candles; higher timeframes are built again from them."""
-        self._grown = GrowingCandles(candles)
-        self._built, self._frames, self._shown = {}, {}, {}
+        self.candles = candles
+        self._growing, self._built, self._frames, self._shown = {}, {}, {}, {}
 
     def known_until(self, now: int) -> int:
         """Return the close of the last given candle up to now, ms UTC.
@@ -106,6 +103,12 @@ class History:
             self._shown[candles.step] = candles.start, candles.end, shown
         return shown.copy(deep=False)
 
+    def _grow(self, timeframe: str, known: Candles, later: Candles) -> Candles:
+        """Add candles to those of a timeframe; "" are the given ones."""
+        if timeframe not in self._growing:
+            self._growing[timeframe] = GrowingCandles(known)
+        return self._growing[timeframe].add(later)
+
     def _build(self, timeframe: str) -> _Frame:
         step, base = timeframe_ms(timeframe), self.candles.step
         if step % base:
@@ -114,13 +117,12 @@ class History:
                 f"which are {timeframe_name(base)} long"
             )
         if step > base and timeframe not in self._built:
-            self._built[timeframe] = GrowingCandles(resample(self.candles.shown, step))
+            self._built[timeframe] = resample(self.candles.shown, step)
         frame = self._frames[timeframe] = self._taken_apart(timeframe)
         return frame
 
     def _taken_apart(self, timeframe: str) -> _Frame:
-        grown = self._built.get(timeframe)
-        candles = self.candles.shown if grown is None else grown.candles
+        candles = self._built.get(timeframe, self.candles.shown)
         times = None if candles.regular else candles.time
         return _Frame(candles.columns, candles.start, candles.step, len(candles), times)
 
