@@ -369,7 +369,7 @@ def list(home: str | Path | None = None) -> pd.DataFrame:  # noqa: A001 - the se
     ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
     >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
     >>> given = {"strategy": listed, "exchange": market, "home": home}
-    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", speed=None, **given)
     >>> run.wait(60)
     True
     >>> runs = tn.live.list(home)
@@ -408,7 +408,7 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
     ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
     >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
     >>> given = {"strategy": attached_to, "exchange": market, "home": home}
-    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", speed=None, **given)
     >>> run.wait(60)
     True
     >>> (other,) = tn.live.attach(home, ended=True)

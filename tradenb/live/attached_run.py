@@ -63,7 +63,7 @@ class AttachedRun(CommandMethods, ReportMethods):
     ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
     >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
     >>> given = {"strategy": from_elsewhere, "exchange": market, "home": home}
-    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", speed=None, **given)
     >>> run.wait(60)
     True
     >>> (other,) = tn.live.attach(home, ended=True)

@@ -51,7 +51,7 @@ class LiveRun(CommandMethods, ReportMethods):
     ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
     >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
     >>> given = {"strategy": rehearsed_once, "exchange": market, "home": home}
-    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", speed=None, **given)
     >>> run.wait(60)
     True
     >>> run

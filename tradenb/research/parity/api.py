@@ -102,6 +102,7 @@ def parity(
     ...     strategy=as_promised,
     ...     exchange=tn.testing.random_walk(seed=7, days=1),
     ...     end="2024-01-01T00:30",
+    ...     speed=None,
     ...     home=tempfile.mkdtemp(),
     ... )
     >>> run.wait(60)
