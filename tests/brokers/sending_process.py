@@ -1,9 +1,9 @@
 """A process with a run that buys on an exchange on loopback, and then does nothing.
 
-    python -m tests.brokers.sending_process OPTIONS AHEAD_MS
+    python -m tests.brokers.sending_process PIPE
 
-OPTIONS are those of the server, as JSON. The clock is AHEAD_MS ahead of the wall clock, so that a
-candle closes soon.
+From PIPE it reads the options of the server, and how many ms its clock is ahead of the wall clock,
+so that a candle closes soon. Who opens the other end goes on once all is imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import tradenb as tn
 from tradenb.brokers.arming.arm_file import write_arm
@@ -27,7 +28,7 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.server.server_account import loopback_keys
 
-BEFORE_MS = 12_000
+BEFORE_MS = 8_000
 KEY = Key("buys-once", "BTCUSDT")
 RULES = tn.Rules(tick_ms=100, settle_seconds=0)
 
@@ -87,4 +88,4 @@ def main(served: dict, ahead_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), int(sys.argv[2]))
+    main(*json.loads(Path(sys.argv[1]).read_text("utf-8")))

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,16 +38,22 @@ def sending():
     """
     ccxt_class("binance")  # imported now, and not within the five seconds
     shutil.rmtree(find_home().data, ignore_errors=True)  # of a first try
-    clock = near_the_close()
-    candles = frame([FLAT] * 200, floor_to(clock.now()) - 100 * MINUTE)
-    with ExchangeServer(candles, clock=clock, balances={"USDT": 10_000, "BTC": 3}) as server:
-        options = json.dumps(server.options)
-        module = "tests.brokers.sending_process"
-        with child("-m", module, options, str(clock.ahead_ms), **_keys()) as process:
-            until(lambda: process._line("protected"), f"protection: {process.words}", 100)
-            known = AttachedRun(find_home(), KEY).orders
-            until(lambda: [*known().state] == ["done", "working"], "both on disk")
-            yield server, process
+    with contextlib.ExitStack() as stack:
+        pipe = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "given"
+        os.mkfifo(pipe)
+        process = stack.enter_context(
+            child("-m", "tests.brokers.sending_process", str(pipe), **_keys())
+        )
+        with pipe.open("w") as given:  # it has imported what it needs, and reads
+            clock = near_the_close()
+            candles = frame([FLAT] * 200, floor_to(clock.now()) - 100 * MINUTE)
+            made = ExchangeServer(candles, clock=clock, balances={"USDT": 10_000, "BTC": 3})
+            server = stack.enter_context(made)
+            json.dump([server.options, clock.ahead_ms], given)
+        until(lambda: process._line("protected"), f"protection: {process.words}", 100)
+        known = AttachedRun(find_home(), KEY).orders
+        until(lambda: [*known().state] == ["done", "working"], "both on disk")
+        yield server, process
 
 
 def _keys():
