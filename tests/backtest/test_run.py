@@ -125,6 +125,11 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
         ({"symbols": {"A", "B"}}, tn.UsageError, "symbols must be a symbol or a list in their ord"),
         ({"symbols": ["A", 5]}, tn.UsageError, "symbol must be a string such as 'BTCUSDT', was 5"),
         ({"symbols": ["A/B", "AB"]}, tn.UsageError, "duplicate symbol AB; pass each one once"),
+        (
+            {"strategy": ["dip", "dip"]},
+            tn.UsageError,
+            "duplicate strategy dip; pass each one once, or name them",
+        ),
         ({"symbols": ""}, tn.UsageError, "symbol must not be empty, was ''"),
         ({"exchange": "nowhere"}, tn.UnknownName, "unknown exchange 'nowhere'"),
         ({"exchange": frame(flat(3))}, tn.UsageError, "exchange must be an exchange such as tn.fr"),

@@ -252,7 +252,7 @@ def test_iso_strings_and_objects_are_times(values):
 def test_what_is_no_time_is_refused_with_its_row_and_value(values, row, words):
     error = refusal(frame().assign(timestamp=values))
     assert (error.code, error.index) == ("grid", row)
-    with pytest.raises(CandleError, match=f"candle in row {row}.*{words}"):
+    with pytest.raises(CandleError, match=f"candle in row {row}: .*{words}"):
         raise error
 
 

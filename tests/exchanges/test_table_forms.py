@@ -252,6 +252,7 @@ def test_json_feather_and_workbooks_are_read(tmp_path):
         ("a.csv", BITSTAMP.replace("_(BTC)", "_(XRP)").encode(), "rename it to volume"),
         ("a.csv", TRADINGVIEW.replace("+01:00,100,", ",100,").encode(), "name no zone"),
         ("a.csv", DUKASCOPY.replace("Gmt", "Local").encode(), "name no zone"),
+        ("a.csv", f"{TRADINGVIEW.strip()}\nTotal,,,,,,\n".encode(), "row 5: .* was 'Total'"),
         ("a.csv", BITSTAMP.replace("1709251", "1.709251E+9,").encode(), "cannot be read"),
         ("a.csv", BITSTAMP.replace("1709251200", "1.7092512E+09").encode(), "with an exponent"),
         ("a.csv", YAHOO.replace("BTC-USD", "XRP-USD").encode(), "not BTC-USD"),

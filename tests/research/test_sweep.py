@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import tradenb as tn
@@ -138,6 +141,13 @@ TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
         (TABLE, TABLE.rename(columns={"a": "b", "b": "a"})),
         (TABLE.a, TABLE.a[::-1]),
         ({1, 2}, {1, 3}),
+        (np.array([[1], [2, 3]], object), np.array([[1], [2, 4]], object)),
+        (pd.DataFrame({"a": [[1.0], [2.0]]}), pd.DataFrame({"a": [[1.0], [2.5]]})),
+        (pd.Series([{"a": 1}], index=["x"]), pd.Series([{"a": 1}], index=["y"])),
+        (pa.array([1.0]), pa.array([1.01])),
+        (pa.table({"a": [1.0] * LATE}), pa.table({"a": [1.0] * (LATE - 1) + [1.01]})),
+        (pl.Series([1.0]), pl.Series([1.01])),
+        (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [1.01]})),
     ],
 )
 def test_whatever_is_in_a_value_that_the_factory_names_counts(monkeypatch, before, after):
@@ -145,7 +155,7 @@ def test_whatever_is_in_a_value_that_the_factory_names_counts(monkeypatch, befor
         return factory(gain, 0.99 * LOOKED_AT[0])
 
     found = []
-    for value in (before, before, after):
+    for value in (before, copy.deepcopy(before), after):
         monkeypatch.setitem(globals(), "LOOKED_AT", value)
         found.append(sweep_key(reading, "candles", "walk", SETTINGS))
     assert found[0] == found[1]

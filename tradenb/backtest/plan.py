@@ -153,8 +153,9 @@ def _check_several(kind: str, names: tuple[str, ...]) -> None:
     if not names:
         raise UsageError(f"pass at least one {kind}; none was given")
     twice = sorted({name for name in names if names.count(name) > 1})
+    apart = ", or name them apart, such as f'cross {fast}'" if kind == "strategy" else ""
     if twice:
-        raise UsageError(f"duplicate {kind} {', '.join(twice)}; pass each one once")
+        raise UsageError(f"duplicate {kind} {', '.join(twice)}; pass each one once{apart}")
 
 
 def _check_rules_agree(specs: tuple[StrategySpec, ...]) -> None:

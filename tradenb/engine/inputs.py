@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import pickle
 import sys
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
@@ -80,13 +81,9 @@ def _described(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...] = ()) 
     if not seen and isinstance(value, FunctionType):  # what it reaches comes by its name
         return fingerprint(value.__code__)
     seen = (*seen, id(value))
-    if isinstance(value, np.ndarray):
-        return digest(
-            repr(value.dtype) + hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        )
-    if _is_frame(value):
-        rows = sys.modules["pandas"].util.hash_pandas_object(value).to_numpy().tobytes()
-        return digest(f"{getattr(value, 'columns', None)!r}" + hashlib.sha256(rows).hexdigest())
+    table = _table_words(value, left, memo, seen)
+    if table is not None:
+        return table
     if isinstance(value, dict):
         return digest(
             repr([(repr(key), _described(item, left, memo, seen)) for key, item in value.items()])
@@ -104,6 +101,23 @@ def _described(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...] = ()) 
     held = attributes_of(value)
     words = _described(held, left, memo, seen) if held else _text(value)
     return digest(_once(type(value), memo) + words)
+
+
+def _table_words(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...]) -> str | None:
+    """Hash a table or an array by all its cells; None: it is none."""
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return digest(repr(value.dtype) + _hashed(np.ascontiguousarray(value).tobytes()))
+    if isinstance(value, np.ndarray):  # its bytes are addresses
+        return digest(repr(value.dtype) + _described(value.tolist(), left, memo, seen))
+    if _is_frame(value):
+        try:
+            rows = sys.modules["pandas"].util.hash_pandas_object(value).to_numpy().tobytes()
+            words = _hashed(rows)
+        except TypeError:  # lists in its cells
+            cells = [value.to_numpy(dtype=object), getattr(value, "index", None)]
+            words = _described(cells, left, memo, seen)
+        return digest(f"{getattr(value, 'columns', None)!r}" + words)
+    return _hashed(pickle.dumps(value)) if _is_arrow(value) else None
 
 
 def _once(value: Any, memo: Memo) -> str:
@@ -127,9 +141,19 @@ def _is_frame(value: Any) -> bool:
     return isinstance(value, tuple(kind for kind in kinds if kind is not None))
 
 
+def _is_arrow(value: Any) -> bool:
+    """Tell whether a value is a table or a column of polars, pyarrow and others like them."""
+    names = ("__arrow_c_stream__", "__arrow_c_array__")
+    return not isinstance(value, type) and any(hasattr(value, name) for name in names)
+
+
+def _hashed(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
 def _holds_table(value: Any, seen: set[int] | None = None) -> bool:
     seen = set() if seen is None else seen
-    if isinstance(value, np.ndarray) or _is_frame(value):
+    if isinstance(value, np.ndarray) or _is_frame(value) or _is_arrow(value):
         return True
     if id(value) in seen or isinstance(value, ModuleType) or callable(value):
         return False

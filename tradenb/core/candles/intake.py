@@ -123,8 +123,9 @@ def check_rows(rows: Rows, step: int = MINUTE) -> None:
         return
     index = int(good.argmin())
     code, words = _complaint(rows, index, step)
+    at = "" if rows.time[index] == _MISSING else f" ({when(rows.time[index])})"
     raise CandleError(
-        f"candle in row {index} ({when(rows.time[index])}): {words}; fix or drop the row",
+        f"candle in row {index}{at}: {words}; fix or drop the row",
         code=code,
         index=index,
     )

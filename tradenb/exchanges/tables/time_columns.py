@@ -67,6 +67,8 @@ def texts_as_ms(column: Raw, *, local: bool) -> Read:
     texts: Any = pa.array(column.tolist(), pa.string())
     for pattern, wanted in _REWRITTEN:
         texts = compute.replace_substring_regex(texts, pattern=pattern, replacement=wanted)
+    if not compute.all(compute.match_substring_regex(texts, pattern=r"\d")).as_py():
+        return Read(column, "")
     zoned = compute.match_substring_regex(texts, pattern=r":.*" + _ZONE)
     count = compute.sum(zoned).as_py() or 0
     if count not in (0, len(column)) or (local and not count):

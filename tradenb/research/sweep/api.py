@@ -91,7 +91,8 @@ def sweep(
     resume : bool, default True
         Take finished combinations of the same sweep (factory and what it names, candles, period,
         rules) from disk. Those that failed are tried again. A value whose name is computed
-        (`globals()[name]`) is not seen to change: pass False then.
+        (`globals()[name]`), what is read from files and variables of the environment are not seen
+        to change: pass False then.
     progress : bool, default True
         Show a progress bar.
 
