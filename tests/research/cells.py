@@ -21,6 +21,8 @@ from functools import partial
 from types import SimpleNamespace
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import tradenb as tn
 ex = tn.testing.random_walk(seed=7, days=4)
 df = tn.candles("BTCUSDT", exchange=ex, progress=False)
@@ -84,6 +86,10 @@ LEAKING = {
                   "later(t) > ctx.price"),
     "a default": ("x = df.close.shift(-30)\ndef later(t, y=x):\n    return y[t]",
                   "later(t) > ctx.price"),
+    "polars": ("x, n = pl.Series(df.close.shift(-30).to_numpy()), df.index[0]",
+               "x[int((t - n) / minute)] > ctx.price"),
+    "pyarrow": ("x, n = pa.array(df.close.shift(-30), from_pandas=True), df.index[0]",
+                "(x[int((t - n) / minute)].as_py() or 0) > ctx.price"),
     "a word": ("x = 'up' if df.close.iloc[-1] > df.close.mean() else 'down'", "x == 'up'"),
     "a yes or no": ("x = bool(df.close.iloc[-1] > df.close.mean())", "x"),
 }  # fmt: skip
@@ -112,6 +118,8 @@ CLEAN = {
                             "x.get(ctx.when.floor('h'), np.inf) < ctx.price"),
     "a helper": ("def made(frame, n):\n    return frame.close.shift(n)\nx = made(df, 45)",
                  "x[t] > ctx.price"),
+    "polars of the past": ("x, n = pl.Series(df.close.shift(30).to_numpy()), df.index[0]",
+                           "x[int((t - n) / minute)] > ctx.price"),
     "an object of the past": (OBJECT + "k = Kept(df.close.shift(30))",
                               "isinstance(k, Kept) and k.x[t] > ctx.price"),
     "an object of a constant": (OBJECT + "k = Kept(100.0)", "k.is_below(ctx.price)"),

@@ -117,7 +117,7 @@ def _table_words(value: Any, left: _Left, memo: Memo, seen: tuple[int, ...]) -> 
             cells = [value.to_numpy(dtype=object), getattr(value, "index", None)]
             words = _described(cells, left, memo, seen)
         return digest(f"{getattr(value, 'columns', None)!r}" + words)
-    return _hashed(pickle.dumps(value)) if _is_arrow(value) else None
+    return _hashed(pickle.dumps(value)) if is_arrow(value) else None
 
 
 def _once(value: Any, memo: Memo) -> str:
@@ -141,7 +141,7 @@ def _is_frame(value: Any) -> bool:
     return isinstance(value, tuple(kind for kind in kinds if kind is not None))
 
 
-def _is_arrow(value: Any) -> bool:
+def is_arrow(value: Any) -> bool:
     """Tell whether a value is a table or a column of polars, pyarrow and others like them."""
     names = ("__arrow_c_stream__", "__arrow_c_array__")
     return not isinstance(value, type) and any(hasattr(value, name) for name in names)
@@ -153,7 +153,7 @@ def _hashed(raw: bytes) -> str:
 
 def _holds_table(value: Any, seen: set[int] | None = None) -> bool:
     seen = set() if seen is None else seen
-    if isinstance(value, np.ndarray) or _is_frame(value) or _is_arrow(value):
+    if isinstance(value, np.ndarray) or _is_frame(value) or is_arrow(value):
         return True
     if id(value) in seen or isinstance(value, ModuleType) or callable(value):
         return False

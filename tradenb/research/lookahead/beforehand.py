@@ -11,6 +11,7 @@ import numpy as np
 
 from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.resampling import resample
+from tradenb.engine.inputs import is_arrow
 from tradenb.engine.reach import package_of
 from tradenb.research.lookahead.noise import Spoiler
 from tradenb.research.lookahead.timestamps import (
@@ -36,6 +37,8 @@ def is_beforehand(value: Any, spoiler: Spoiler) -> bool:
         if future is None and isinstance(value, np.ndarray) and value.ndim > 1:
             return spoiler.knows_size(value.size)
         return future is not None and bool(future.any())
+    if is_arrow(value) and hasattr(value, "__len__"):
+        return len(value) > _MANY
     if isinstance(value, dict | list | tuple | deque) and len(value) > _MANY:
         if not isinstance(value, dict) and is_index(list(value)):
             return False

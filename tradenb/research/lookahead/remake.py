@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from tradenb.engine.inputs import is_arrow
 from tradenb.engine.notebook_cells import Statement, Statements
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.reach import attributes_of, functions_of, is_users
@@ -223,7 +224,7 @@ def same(one: Any, other: Any, depth: int = 0) -> bool:
 
     if depth > _DEPTH or not _is_same_kind(type(one), type(other)):
         return False
-    if isinstance(one, pd.DataFrame | pd.Series | pd.Index):
+    if isinstance(one, pd.DataFrame | pd.Series | pd.Index) or is_arrow(one):
         return bool(one.equals(other))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=_is_float(one))
