@@ -19,6 +19,7 @@ from tests.live.test_kernel import Kernel
 from tradenb.engine.serialise import row_to_event
 from tradenb.exporting import bot_process as process
 from tradenb.live import handover
+from tradenb.store.control import requests_in
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.lock import FileLock, holder_of
@@ -205,4 +206,6 @@ def test_a_process_that_gives_nothing_back_is_not_robbed(fresh, home):
     words = r"was not released within 0\.2 s"
     with FileLock(DiskFilesystem(), home.lock(KEY)), pytest.raises(tn.StateLocked, match=words):
         handover.take_over("BTCUSDT", spec, None, seconds=0.2)
+    # it does not release later, when nobody waits for it any more
+    assert requests_in(DiskFilesystem(), home.control(KEY)) == []
     assert handover.take_over("BTCUSDT", spec, None, seconds=0.2) is False
