@@ -126,6 +126,19 @@ def test_the_kill_switch_closes_everything(quick, opens):
     assert run.position is None
 
 
+def test_status_says_that_the_kill_switch_is_on(capsys):
+    assert main(["status"]) == 0
+    assert "kill switch" not in capsys.readouterr().out
+    kill = find_home().kill
+    kill.parent.mkdir(parents=True)
+    kill.write_text("halt")
+    assert main(["status"]) == 0
+    words = f"kill switch on (halt): no entries; remove {kill} to trade again"
+    assert words in capsys.readouterr().out
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kill"] == "halt"
+
+
 def test_tradenb_stop_asks_the_run_and_says_which(quick, opens, capsys):
     run = quick.start(opens)
     until(tn.live.attach, "the run on disk")

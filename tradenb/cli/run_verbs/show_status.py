@@ -28,24 +28,27 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.brokers.status.order_account import order_accounts
     from tradenb.clock import wall_ms
     from tradenb.live.status.listing import account_statuses, rows_of, statuses
+    from tradenb.store.control import kill_switch
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
     found = list(statuses([], home))
-    facts = {"home": str(home.root), "runs": rows_of(found)}
+    disk = DiskFilesystem(durable=False)
+    kill = kill_switch(disk, home.kill)
+    facts = {"home": str(home.root), "kill": kill, "runs": rows_of(found)}
     head = ("id", "mode", "status", "state", "last tick (UTC)", "last error")
     words = table([head, *map(_line, found)]) if found else f"no runs under {home.root}"
     accounts = [f"account {each}" for each in account_statuses(found)]
     sending = [(status, status.orders) for status in found if status.orders is not None]
     now = wall_ms()
-    at_exchange = order_accounts(
-        DiskFilesystem(durable=False), home, [orders for _, orders in sending], now
-    )
+    at_exchange = order_accounts(disk, home, [orders for _, orders in sending], now)
     facts["accounts"] = [each.record() for each in at_exchange]
     accounts += [f"{each.name}: {each.state}; {', '.join(each.used)}" for each in at_exchange]
     accounts += [f"{status.id}: {'; '.join(orders.words)}" for status, orders in sending]
     accounts += [f"{status.id}: ALARM {each.text}" for status, o in sending for each in o.alarms]
+    if kill is not None:
+        accounts.append(f"kill switch on ({kill}): no entries; remove {home.kill} to trade again")
     needs = [status for status in found if status.mode == "live" and status.trouble]
     unwatched = [f"{status.id}: {status.trouble}" for status in needs if status.unwatched]
     answer(facts, "\n".join([words, *accounts, *unwatched]), as_json=options.json)
