@@ -262,16 +262,32 @@ def test_a_run_of_an_armed_account_is_not_retired_with_its_loss_of_the_day(
     assert "no run" in called(capsys, "account", "--home", home.root)[1]
 
 
-@pytest.mark.parametrize("after", [".corrupt-3-1", None])
-def test_orders_whose_document_is_lost_are_not_called_safe(home, capsys, after):
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (".corrupt-3-1", "and its .bak are gone, but"),
+        (None, "and its .bak are gone, but"),
+        ("damaged", "BTCUSDT.json.bak: not a document of a run"),
+    ],
+)
+def test_orders_whose_document_is_lost_are_not_called_safe(home, capsys, after, words):
     document = home.document(KEY)
     for path in (document, document.with_name(f"{document.name}.bak")):
-        path.unlink() if after is None else path.rename(f"{path}{after}")
+        if after == "damaged":
+            path.write_bytes(b"damaged")
+        else:
+            path.unlink() if after is None else path.rename(f"{path}{after}")
     code, out = called(capsys, "guard", "--once", "--home", home.root)
     assert code == 1
     (row,) = (line for line in out.splitlines() if NAME in line)
     assert " NO " in row
-    assert "and its .bak are gone, but" in row
+    assert words in row
     code, out = called(capsys, "status", "--home", home.root)
     assert code == 1
-    assert "its position is not over. Put the document back from a backup" in out
+    assert ("Put the document back from a backup" in out) == (after != "damaged")
+    for command in (["orders"], ["orders", NAME], ["reconcile"], ["account"]):
+        code, out = called(capsys, *command, "--home", home.root)
+        assert code == 1, command
+        assert out.count(f"{NAME}: ") == 1, out
+        assert words in out
+        assert "sends orders" not in out

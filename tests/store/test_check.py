@@ -56,6 +56,13 @@ def test_what_a_run_went_through_is_known():
     assert words.endswith("bytes recorded for tn.parity")
 
 
+def test_what_is_wrong_with_a_run_now_is_known():
+    disk = home_of_two_ticks()
+    disk.plant(HOME.error(KEY), b"{}")
+    verdict, _ = verdicts(disk)["error/dip/BTCUSDT.json"]
+    assert verdict in GOOD
+
+
 def test_everything_that_can_be_wrong_is_said():
     disk = home_of_two_ticks()
     disk.plant(DOCUMENT.with_name("ETHUSDT.json"), b"damaged")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tradenb.errors import UsageError
@@ -46,6 +46,12 @@ def named(name: str, runs: Sequence[Run], id_of: Callable[[Run], str]) -> list[R
     if len(ids) > 1:
         raise UsageError(f"{name} may be any of {', '.join(ids)}; give the whole name")
     return found
+
+
+def lost_of(name: str | None, lost: Mapping[str, str]) -> list[str]:
+    """Return the words of runs whose state is lost, of all or of those with this part of an id."""
+    part = (name or "").lower()
+    return [f"{run}: {why}" for run, why in lost.items() if part in run.lower()]
 
 
 def running_run(

@@ -141,7 +141,7 @@ def _check_other(filesystem: Filesystem, home: Home, path: Path, kind: str) -> F
         return _check_orders(filesystem, home, path, size)
     if kind == "journal":
         return _check_journal(filesystem, path, size)
-    if kind in ("signal", "schedule", "partial", "risk", "control"):
+    if kind in ("signal", "schedule", "partial", "risk", "error", "control"):
         return Finding(path, "kept" if ".refused-" in path.name else "ok", f"{size} bytes")
     return Finding(path, "unknown", "not a file of tradenb")
 

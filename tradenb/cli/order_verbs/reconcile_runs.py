@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_common, answer, named, table
+from tradenb.cli.options import add_common, answer, lost_of, named, table
 
 if TYPE_CHECKING:
     from tradenb.brokers.unattended.reconcile_now import Comparison
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     import asyncio
 
     from tradenb.errors import TradenbError, unknown
+    from tradenb.live.status.listing import lost_orders
     from tradenb.store.ownership import refuse_foreign
     from tradenb.store.paths import find_home
 
@@ -50,12 +51,15 @@ def run(options: argparse.Namespace) -> int:
     refuse_foreign(home)
     every = _runs_with_broker(home)
     keys = every if options.name is None else named(options.name, every, lambda key: key.id)
-    if options.name is not None and not keys:
+    known = {key.id for key in every}  # comparing a damaged one says why it cannot be read
+    unknown_lost = {run: why for run, why in lost_orders(home).items() if run not in known}
+    lost = lost_of(options.name, unknown_lost)
+    if options.name is not None and not keys and not lost:
         ids = [key.id for key in every]
         raise unknown("run with a broker", options.name, ids, hint=f"under {home.root}")
     if options.new_key:
         return _new_key(home, keys, options)
-    facts, words, needs = [], [], False
+    facts, words, needs = [], list[str](), bool(lost)
     for key in keys:
         try:
             found, said = asyncio.run(_looked(home, key, accept=options.accept))
@@ -67,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
         needs |= bool(found.open) and not said.startswith("accepted")
         facts.append({**_facts(found), "accepted": said})
         words.append(_words(found, said))
-    text = "\n\n".join(words) or f"no run under {home.root} sends orders"
-    answer({"home": str(home.root), "runs": facts}, text, as_json=options.json)
+    words = [*words, *lost] or [f"no run under {home.root} sends orders"]
+    found_all = {"home": str(home.root), "runs": facts, "lost": lost}
+    answer(found_all, "\n\n".join(words), as_json=options.json)
     return 1 if needs else 0
 
 

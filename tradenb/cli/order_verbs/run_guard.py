@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tradenb.cli.options import add_common, answer, table
@@ -68,30 +68,15 @@ def run(
 def _looked(home: Home) -> list[GuardedRun]:
     import asyncio
 
-    from tradenb.brokers.unattended.guard_runs import guard_once
+    from tradenb.brokers.unattended.guard_runs import GuardedRun, guard_once
     from tradenb.clock import SystemClock
+    from tradenb.live.status.listing import lost_orders
     from tradenb.store.filesystem import DiskFilesystem
 
     found = asyncio.run(guard_once(DiskFilesystem(), home, SystemClock()))
-    return [*found, *_without_document(home, {each.run for each in found})]
-
-
-def _without_document(home: Home, known: set[str]) -> Iterator[GuardedRun]:
-    """Say of runs that had orders, and of which no state can be read, that nobody looks after them.
-
-    Runs whose process works are not meant: it has the state.
-    """
-    from tradenb.brokers.unattended.guard_runs import GuardedRun
-    from tradenb.live.status.run_files import RunFiles
-    from tradenb.store.filesystem import DiskFilesystem
-
-    disk = DiskFilesystem(durable=False)
-    for key in home.keys(disk, locks=True):
-        if key.id in known or not disk.exists(home.orders(key)):
-            continue
-        files = RunFiles(home, key)
-        if files.status().status != "running" and files.failure is not None:
-            yield GuardedRun("", key.id, False, str(files.failure))
+    known = {each.run for each in found}
+    lost = lost_orders(home).items()
+    return [*found, *(GuardedRun("", run, False, why) for run, why in lost if run not in known)]
 
 
 def _tell(found: list[GuardedRun], *, as_json: bool, once: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_common, answer, named, table
+from tradenb.cli.options import add_common, answer, lost_of, named, table
 
 if TYPE_CHECKING:
     from tradenb.brokers.status.order_account import OrderAccount
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from tradenb.brokers.status.order_account import order_accounts
     from tradenb.clock import wall_ms
     from tradenb.errors import unknown
-    from tradenb.live.status.listing import statuses
+    from tradenb.live.status.listing import lost_orders, statuses
     from tradenb.store.filesystem import DiskFilesystem
     from tradenb.store.paths import find_home
 
@@ -46,10 +46,11 @@ def run(options: argparse.Namespace) -> int:
     if options.account is not None and not found:
         names = [each.name for each in every]
         raise unknown("account", options.account, names, hint=f"under {home.root}")
-    words = "\n\n".join(map(_words, found)) or f"no run under {home.root} sends orders"
-    facts = {"home": str(home.root), "accounts": [each.record() for each in found]}
-    answer(facts, words, as_json=options.json)
-    return 1 if any(each.tripped or each.unreadable for each in found) else 0
+    lost = lost_of(None, lost_orders(home))  # of any account: the state has its name
+    words = [*map(_words, found), *lost] or [f"no run under {home.root} sends orders"]
+    facts = {"home": str(home.root), "accounts": [each.record() for each in found], "lost": lost}
+    answer(facts, "\n\n".join(words), as_json=options.json)
+    return 1 if lost or any(each.tripped or each.unreadable for each in found) else 0
 
 
 def _words(account: OrderAccount) -> str:

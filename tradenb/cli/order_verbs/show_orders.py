@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tradenb.cli.options import add_common, answer, named, table
+from tradenb.cli.options import add_common, answer, lost_of, named, table
 from tradenb.errors import unknown
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
         "orders",
         help="list the orders of runs with a broker",
         description="Orders that live come first, then the last 20 that are done. Read from the "
-        "state on disk: no exchange is asked. Exits with 1 while an alarm is on.",
+        "state on disk: no exchange is asked. Exits with 1 while an alarm is on, or where the "
+        "state of a run that had orders cannot be read.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="SYMBOL:strategy, or a part of it")
     add_common(parser, run)
@@ -26,19 +27,20 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List them; 1 while an alarm is on."""
-    from tradenb.live.status.listing import statuses
+    from tradenb.live.status.listing import lost_orders, statuses
     from tradenb.store.paths import find_home
 
     home = find_home(options.home)
     every = [status for status in statuses([], home) if status.orders is not None]
     found = every if options.name is None else named(options.name, every, lambda each: each.id)
-    if options.name is not None and not found:
+    lost = lost_of(options.name, lost_orders(home))
+    if options.name is not None and not found and not lost:
         ids = [status.id for status in every]
         raise unknown("run with orders", options.name, ids, hint=f"under {home.root}")
-    words = "\n\n".join(map(_words, found)) or f"no run under {home.root} sends orders"
-    facts = {"home": str(home.root), "runs": [*map(_facts, found)]}
-    answer(facts, words, as_json=options.json)
-    return 1 if any(each.orders and each.orders.alarms for each in found) else 0
+    words = [*map(_words, found), *lost] or [f"no run under {home.root} sends orders"]
+    facts = {"home": str(home.root), "runs": [*map(_facts, found)], "lost": lost}
+    answer(facts, "\n\n".join(words), as_json=options.json)
+    return 1 if lost or any(each.orders and each.orders.alarms for each in found) else 0
 
 
 def _words(status: RunStatus) -> str:

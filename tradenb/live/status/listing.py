@@ -56,6 +56,21 @@ class AccountStatus:
         return f"{self.name}: equity {number(self.equity)} of {number(self.cash)}"
 
 
+def lost_orders(home: Home) -> dict[str, str]:
+    """Return why nobody looks after the orders of runs of which no state can be read, by id.
+
+    Runs whose process works are not meant: it has the state.
+    """
+    disk, found = DiskFilesystem(durable=False), dict[str, str]()
+    for key in home.keys(disk, locks=True):
+        if not disk.exists(home.orders(key)):
+            continue
+        files = RunFiles(home, key)
+        if files.status().status != "running" and files.failure is not None:
+            found[key.id] = str(files.failure)
+    return found
+
+
 def listing(runs: Sequence[RunRecord], home: str | Path | None) -> pd.DataFrame:
     """Return one row a run, those of this process first."""
     import pandas as pd
