@@ -44,8 +44,11 @@ class AheadClock(SystemClock):
 
 
 def near_the_close() -> AheadClock:
-    """A clock by which a minute ends in some seconds."""
-    return AheadClock(MINUTE - BEFORE_MS - SystemClock().now() % MINUTE)
+    """A clock by which a minute ends in some seconds.
+
+    It is never behind: a lock would then be older than the process that took it.
+    """
+    return AheadClock((-BEFORE_MS - SystemClock().now()) % MINUTE)
 
 
 @tn.strategy("buys-once", every="1m", history="10m")
