@@ -56,3 +56,14 @@ def test_a_span_that_is_none_is_a_wrong_call(every, capsys):
         main(["guard", "--every", every])
     assert ended.value.code == 2
     assert "must be from 5s to 60m" in capsys.readouterr().err
+
+
+def test_a_home_that_is_not_there_is_not_safe(tmp_path, capsys):
+    home = tmp_path / "unmounted"
+    assert main(["guard", "--once", "--home", str(home)]) == 1
+    out = capsys.readouterr().out
+    assert f"{home} is not there" in out
+    assert "no run without a process" not in out
+    assert not home.exists()
+    home.mkdir()
+    assert main(["guard", "--once", "--home", str(home)]) == 0
