@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from tradenb.brokers.unattended.document_run import DocumentRun
 from tradenb.brokers.unattended.follow_orders import follow
 from tradenb.cli import main
 from tradenb.cli.doctor_checks import check_all
+from tradenb.core.timeframe import DAY
 from tradenb.live.status.listing import statuses
 from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.run_files import RunFiles
@@ -258,6 +260,11 @@ def test_a_run_of_an_armed_account_is_not_retired_with_its_loss_of_the_day(
     assert f"{NAME} sends orders to {ACCOUNT}, which is armed until 2024-01-08 01:00" in said
     assert f"tradenb disarm {ACCOUNT}" in said
     assert called(capsys, "disarm", ACCOUNT, "--home", home.root)[0] == 0
+    assert main(["retire", NAME, "--home", str(home.root)]) == 1
+    said = capsys.readouterr().err
+    assert re.search(rf"{NAME} lost [0-9.]+ today on {ACCOUNT}", said), said
+    assert "after 00:00 UTC" in said
+    monkeypatch.setattr("tradenb.cli.run_verbs.retire_run.wall_ms", lambda: minute(100) + DAY)
     assert called(capsys, "retire", NAME, "--home", home.root)[0] == 0
     assert "no run" in called(capsys, "account", "--home", home.root)[1]
 

@@ -142,7 +142,7 @@ def test_status_of_runs_that_nobody_holds(saved, capsys):
 
 def test_stop_of_a_run_that_nobody_holds_is_1(saved, capsys):
     assert main(["stop", "BTCUSDT:mortal"]) == 1
-    assert "running: none" in capsys.readouterr().out
+    assert "BTCUSDT:mortal is idle; only a running run takes stop" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ def add(commands: Any) -> None:
         "retire",
         help="take an ended run out of the risk books",
         description="Move the files of a run to HOME/retired, if no process holds it and it has no "
-        "position. Its closed trades no longer count in the risk books, nor what it lost today in "
-        "the limits of its account, which must not be armed; the next start is a new run. Move "
-        "the files back to have the old run again.",
+        "position. Its closed trades no longer count in the risk books. Refused while its account "
+        "is armed, and until 00:00 UTC if it lost today: that counts in the limits. The next start "
+        "is a new run. Move the files back to have the old run again.",
     )
     parser.add_argument("name", metavar="NAME", help="SYMBOL:strategy, in full")
     parser.add_argument(
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_foreign(home)
     ended = {}
     with FileLock(disk, home.lock(key), what=options.name) as lock:
-        _refuse_armed(home, key, now)
+        _refuse_if_limits_change(home, key, now)
         if options.abandon is not None:
             price = abandon_price(options.abandon)
             event = abandon_on_disk(disk, home, key, lock, price, now=now)
@@ -63,21 +63,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_armed(home: Home, key: Key, now: int) -> None:
-    """Refuse a run that may send entries: its share of the account's limits goes with it."""
+def _refuse_if_limits_change(home: Home, key: Key, now: int) -> None:
+    """Refuse a run that may send entries, or lost today: its share of the limits goes with it."""
+    from tradenb.brokers.arming.account_share import every_share, summed
     from tradenb.brokers.status.order_account import order_accounts
+    from tradenb.core.orders.order_records import ZERO
     from tradenb.live.status.run_files import RunFiles
     from tradenb.store.filesystem import DiskFilesystem
 
-    orders = RunFiles(home, key).status().orders
+    orders, disk = RunFiles(home, key).status().orders, DiskFilesystem(durable=False)
     if orders is None:
         return
-    for account in order_accounts(DiskFilesystem(durable=False), home, [orders], now):
+    for account in order_accounts(disk, home, [orders], now):
         if account.name == orders.account and account.permitted:
             raise StateError(
                 f"{key.id} sends orders to {account.name}, which is {account.permitted}; what it "
                 "lost and ordered today counts no longer once it is retired: end the permission "
                 f"first, with tradenb disarm {account.name}"
+            )
+    for account_name, run, share in every_share(disk, home):
+        lost = ZERO if share is None or run != key.id else -summed([share], now).day_result
+        if lost > 0:
+            raise StateError(
+                f"{key.id} lost {lost.normalize():f} today on {account_name}, which counts no "
+                "longer once it is retired, and the account could be armed to lose as much again: "
+                "retire it after 00:00 UTC"
             )
 
 

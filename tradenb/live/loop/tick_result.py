@@ -37,7 +37,7 @@ class Tick(NamedTuple):
     ...     return tn.long(**tn.bracket(stop=1, target=1.5), minutes=10)
     >>> market, home = tn.testing.random_walk(seed=7, days=1), tempfile.mkdtemp()
     >>> given = {"strategy": ticking, "exchange": market, "home": home}
-    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", **given)
+    >>> run = tn.live.rehearse("BTCUSDT", end="2024-01-01T00:30", speed=None, **given)
     >>> run.wait(60)
     True
     >>> run.ticks()[["at", "action", "candles"]].tail(2)

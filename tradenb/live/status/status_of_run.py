@@ -74,7 +74,7 @@ def pending_of_run(run: RunRecord) -> tuple[PendingCommand, ...]:
 
 
 def _without_candles(run: RunRecord) -> tuple[str, ...]:
-    """Say of a position or a waiting entry that no candle has come for long."""
+    """Say of a position that no candle has come for long."""
     state = run.state
     if state is None or state.signal is None or run.status != "running" or run.starting:
         return ()
