@@ -167,7 +167,8 @@ def test_a_time_must_be_on_the_grid_of_minutes(time, words):
     error = refusal(replaced(time=time))
     assert (error.code, error.index) == ("grid", 3)
     assert words in str(error)
-    assert str(error).startswith("candle in row 3 (")
+    missing = time == np.iinfo(np.int64).min  # then there is none to be named
+    assert str(error).startswith("candle in row 3: " if missing else "candle in row 3 (")
 
 
 def test_a_row_that_would_be_dropped_is_judged_as_well():
