@@ -148,6 +148,44 @@ def test_one_name_in_two_timeframes_is_refused():
         at(values, 600)["last"]
 
 
+def cell(made, text, *, number=1):
+    """Run a notebook cell that declares indicators of the strategy dip."""
+    exec(compile(text, f"cell {number}", "exec"), {"dip": made, "__name__": "__main__"})
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["the same file", "another file"])
+def test_a_cell_that_is_run_again_on_another_timeframe_replaces_its_indicators(number):
+    made = strategy()
+    text = "@dip.indicators('{}')\ndef mean(df):\n    return {{'mean': df.close}}"
+    cell(made, text.format("15m"))
+    cell(made, text.format("1h"), number=number)
+    assert [item.timeframe for item in made.declared] == ["1h"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for every in ('15m', '1h'):\n    @dip.indicators(every)\n    def mean(df): return {}",
+        "@dip.indicators('15m')\n@dip.indicators('1h')\ndef mean(df): return {}",
+        "@dip.indicators('15m')\ndef _(df): return {}\n@dip.indicators('1h')\ndef _(df): return {}",
+        "dip.indicators('15m')(lambda df: {})\ndip.indicators('1h')(lambda df: {})",
+    ],
+    ids=["a loop", "two decorators", "one name", "no name"],
+)
+def test_a_cell_may_declare_indicators_of_one_name_on_two_timeframes_and_is_run_again(text):
+    made = strategy()
+    for _ in range(2):
+        cell(made, text)
+        assert sorted(item.timeframe for item in made.declared) == ["15m", "1h"]
+
+
+def test_lambdas_of_two_cells_are_two():
+    made = strategy()
+    for number, timeframe in enumerate(("15m", "1h")):
+        cell(made, f"dip.indicators('{timeframe}')(lambda df: {{}})", number=number)
+    assert [item.timeframe for item in made.declared] == ["15m", "1h"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

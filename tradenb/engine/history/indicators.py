@@ -8,7 +8,9 @@ function has seen.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import numpy as np
@@ -56,6 +58,21 @@ class Indicator(NamedTuple):
     def identity(self) -> tuple[str, str, str]:
         """Its timeframe, module and qualified name; declared again, it replaces itself."""
         return self.timeframe, *identity_of(self.function)
+
+    def replaces(self, other: Indicator) -> bool:
+        """Tell whether it is another one declared again, perhaps on another timeframe.
+
+        One function may be declared on several timeframes, and so may several of one cell that
+        have one name. A cell that is run again makes new code: from another text, or at its line.
+        """
+        if self.identity == other.identity:
+            return True
+        new, old = _code_of(self.function), _code_of(other.function)
+        if self.identity[1:] != other.identity[1:] or new is None or old is None:
+            return False
+        if new is old or new.co_name == "<lambda>":
+            return False
+        return new.co_filename != old.co_filename or new.co_firstlineno == old.co_firstlineno
 
     @property
     def fingerprint(self) -> str:
@@ -246,7 +263,8 @@ class Indicators(Mapping[str, float]):
                 if name in columns:
                     raise SpecError(
                         f"duplicate indicator {name!r}, the second one on {item.timeframe}; "
-                        "rename one of them"
+                        "rename one of them, or run the cell of the strategy again to forget "
+                        "those that its cells no longer declare"
                     )
             columns |= own
         self._made, self._columns, self._until = made, columns, until
@@ -320,6 +338,11 @@ def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str
                 f"{right!r} over all {len(column.values)}; the difference is above tolerance = "
                 f"{item.tolerance:g}; use a longer window or a larger tolerance"
             )
+
+
+def _code_of(function: Function) -> CodeType | None:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def nothing(_df: object) -> dict[str, object]:

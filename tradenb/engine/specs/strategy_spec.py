@@ -184,7 +184,7 @@ class StrategySpec(NamedSpec):
             made = item._replace(function=checked_function(function, what, "df"))
             if is_async(function):
                 raise SpecError(f"{what} must be a plain function, not an async one")
-            others = [own for own in self._indicators if own.identity != made.identity]
+            others = [own for own in self._indicators if not made.replaces(own)]
             self._indicators = (*others, made)
             return function
 
