@@ -342,3 +342,26 @@ def test_a_result_is_a_workbook(tmp_path):
     assert sheets["stats"].iloc[:, 0]["count"] == len(result.trades)
     with pytest.raises(tn.UsageError, match=r"named like 'result.xlsx'"):
         result.to_excel(tmp_path / "result.csv")
+
+
+def test_a_rule_that_was_declared_again_with_other_code_is_told_of_until_the_strategy_is():
+    def declare(answer):
+        rule = tn.risk("one")(eval(f"lambda book, candidate: {answer}"))
+        return tn.strategy("dip", every="5m", risk=rule)(buys), rule
+
+    def warned(spec):
+        source = exchange(market(9, 120))
+        result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, progress=False)
+        return [words for words in result.warnings if "risk rule" in words]
+
+    dip, _ = declare("None")
+    assert warned(dip) == []
+    tn.risk("one")(eval("lambda book, candidate: None"))  # the same code again
+    assert warned(dip) == []
+    newest, _ = declare("'no'")
+    (words,) = warned(dip)
+    assert words == (
+        "strategy 'dip' uses an older version of risk rule 'one', which was declared again since; "
+        "run the cell of the strategy again to use the new one"
+    )
+    assert warned(newest) == []

@@ -324,3 +324,13 @@ def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, 
     assert run.status == "idle"
     assert tn.live.attach(tmp_path) == []
     assert tn.live.list(tmp_path).empty
+
+
+@pytest.mark.realtime
+def test_a_start_says_that_a_rule_was_declared_again_since(quick, tmp_path, caplog):
+    spec = tn.strategy("a", every="1m", risk=tn.risks.max_open(1, name="book"))(never)
+    tn.risks.max_open(2, name="book")
+    run = quick.start(spec, home=tmp_path)
+    assert "strategy 'a' uses an older version of risk rule 'book'" in caplog.text
+    run.release()
+    assert run.wait(60)

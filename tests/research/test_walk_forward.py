@@ -370,3 +370,15 @@ def test_the_pictures_of_a_sweep(table):
         tn.research.heatmap(table.drop(columns=["fast", "side"]))
     with pytest.raises(UnknownName):
         tn.research.heatmap(table, "fast", "slo")
+
+
+def test_a_comparison_logs_a_rule_that_was_declared_again(caplog):
+    @tn.strategy("idle", every="1h", risk=tn.risks.max_open(1, name="book"))
+    def idle(ctx):
+        return None
+
+    tn.compare([idle], symbols="BTCUSDT", exchange=market(2))
+    assert caplog.text == ""
+    tn.risks.max_open(2, name="book")
+    tn.compare([idle], symbols="BTCUSDT", exchange=market(2))
+    assert "strategy 'idle' uses an older version of risk rule 'book'" in caplog.text

@@ -21,6 +21,7 @@ from tradenb.core.events import Event, numbered
 from tradenb.core.timeframe import iso
 from tradenb.engine.call import Pump, words_of
 from tradenb.engine.session.pump import Session
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.errors import NotEnoughCandles, StrategyError
 
 OnError = Literal["record", "raise"]
@@ -41,6 +42,8 @@ class BacktestRun:
         None until the candles are loaded.
     events : list of Event
         Empty if `fast` has the trades. What nobody has heard has no number yet.
+    warnings : list of str
+        What is to be said about the strategies as they were when it was started.
     fast : FastPortfolio or None
         The trades of the fast way; its events are made when somebody looks at them.
     """
@@ -51,6 +54,9 @@ class BacktestRun:
         self.stage = "loading"
         self.loaded = 0.0
         self.period = LoadedPeriod()
+        self.warnings = [
+            words for spec in plan.strategies for words in old_rules(spec.name, spec.risk)
+        ]
         self.session: Session | None = None
         self.events: list[Event] = []
         self.fast: FastPortfolio | None = None

@@ -17,6 +17,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import iso
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import AlreadyRunning, StateError, UsageError
 from tradenb.live.candle_sources import check_candles, live_source
@@ -134,8 +135,9 @@ class RunRegistry:
         last = max((other.place for other in others), default=-1)
         run.place = last + 1 if run.checkpoint is None else run.checkpoint.place
         run.note = _stopped_before(run.checkpoint)
-        if run.note:
-            log.warning("%s: %s", run.id, run.note)
+        for words in (run.note, *old_rules(run.strategy, run.spec.risk)):
+            if words:
+                log.warning("%s: %s", run.id, words)
 
     def find(self, symbol: str, strategy: object) -> LiveRun:
         """Return the run of a symbol and strategy, or raise UsageError if this process has none."""

@@ -179,18 +179,22 @@ def parts_of(run: BacktestRun) -> ResultParts:
 def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
     """Return what should be known of the candles, the run and its market, in sentences."""
     opened = [event for event in found.recorded if event.kind == "opened"]
-    said = run.period.warnings + caveats(
-        session,
-        found.trades,
-        open_count=len(found.open),
-        asks_lost=found.asks_lost,
-        troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
-        coverage=found.coverage,
-        cut=[share for book in session.accounts for share in book.cut]
-        if found.fast is None
-        else found.fast.cut,
-        opened=[event.signal for event in opened if isinstance(event.signal, Signal)],
-        reached=len([1 for event in opened if event.note and was_reached(event)]),
+    said = (
+        run.warnings
+        + run.period.warnings
+        + caveats(
+            session,
+            found.trades,
+            open_count=len(found.open),
+            asks_lost=found.asks_lost,
+            troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
+            coverage=found.coverage,
+            cut=[share for book in session.accounts for share in book.cut]
+            if found.fast is None
+            else found.fast.cut,
+            opened=[event.signal for event in opened if isinstance(event.signal, Signal)],
+            reached=len([1 for event in opened if event.note and was_reached(event)]),
+        )
     )
     notes = getattr(run.plan.source, "market_notes", None)
     return said + notes(run.plan.symbols) if run.plan.accounts and notes is not None else said

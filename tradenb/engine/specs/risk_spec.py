@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from tradenb.core.risk import RiskBook
 from tradenb.core.signal import Signal
 from tradenb.engine.specs.named_spec import NamedSpec, first_line
+from tradenb.engine.specs.registry import registry
 
 
 class RiskSpec(NamedSpec):
@@ -34,3 +36,14 @@ class RiskSpec(NamedSpec):
         return f"risk rule {self.name}", [("", first_line(self.function))]
 
     __str__ = __repr__
+
+
+def old_rules(strategy: str, rules: Iterable[RiskSpec]) -> list[str]:
+    """Name the rules of a strategy that were declared again since, and do something else now."""
+    return [
+        f"strategy {strategy!r} uses an older version of risk rule {rule.name!r}, which was "
+        "declared again since; run the cell of the strategy again to use the new one"
+        for rule in rules
+        if (newest := registry.known("risk rule", rule.name)) not in (None, rule)
+        and newest.fingerprint != rule.fingerprint
+    ]

@@ -17,6 +17,7 @@ from tradenb.core.candles.arrays import NAMES, Candles
 from tradenb.core.candles.gaps import with_columns
 from tradenb.core.money.market import Market
 from tradenb.engine.ports import check_markets
+from tradenb.engine.specs.risk_spec import old_rules
 
 log = logging.getLogger("tradenb")
 
@@ -35,6 +36,7 @@ def market_of_plan(plan: Plan, history_ms: int) -> TrialCandles:
         When there are none in the period.
     """
     period = load_period(plan, history_ms=history_ms)
+    _log(words for spec in plan.strategies for words in old_rules(spec.name, spec.risk))
     _log(period.warnings)
     any_symbol = replace(plan.request(""), start=period.start, end=period.end, history=history_ms)
 
