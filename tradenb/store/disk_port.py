@@ -75,6 +75,9 @@ class Filesystem(Protocol):
     def lock(self, path: Path) -> int:
         """Open a file, made where it is missing, and lock it; BlockingIOError if another has it."""
 
+    def is_locked(self, path: Path) -> bool:
+        """Tell whether a process has the lock of a file; needs no right to write it."""
+
     def unlock(self, handle: int) -> None:
         """Free the lock for everybody and give the handle back."""
 

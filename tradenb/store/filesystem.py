@@ -171,6 +171,21 @@ class DiskFilesystem:
             raise
         return handle
 
+    def is_locked(self, path: Path) -> bool:
+        """Tell whether a process has the lock of a file; needs no right to write it."""
+        try:
+            handle = os.open(path, _READ | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            # The lock of readers: NFS gives the one of writers only to who may write.
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def unlock(self, handle: int) -> None:
         """Free the lock for everybody and give the handle back."""
         try:

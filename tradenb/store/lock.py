@@ -87,14 +87,7 @@ class FileLock:
     @property
     def is_wanted(self) -> bool:
         """Whether another process waits for it, see `acquire_patiently`."""
-        path = _wanted(self.path)
-        if not self._filesystem.exists(path):
-            return False
-        try:
-            self._filesystem.unlock(self._filesystem.lock(path))
-        except BlockingIOError:
-            return True
-        return False
+        return self._filesystem.is_locked(_wanted(self.path))
 
     def acquire(self) -> None:
         """Take the lock.

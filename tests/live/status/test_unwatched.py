@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import sys
 
 import pytest
@@ -17,6 +20,7 @@ from tradenb.live.resume_run import is_known_here, resume
 from tradenb.store.codec import Generation
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, launch_of, note_launch
+from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key, find_home
 
 KEY = Key("opens", "BTCUSDT")
@@ -64,6 +68,38 @@ def test_fault_95_an_open_position_that_nobody_follows_is_said_everywhere(positi
         with pytest.raises(tn.StateError, match="Go on with it"):
             shown.stop()
     assert "needs you: long since" in position.report()
+
+
+@pytest.mark.realtime
+def test_a_home_that_cannot_be_written_tells_which_runs_a_process_has(
+    position, monkeypatch, capsys
+):
+    def read_only(path, flags, *mode, opened=os.open, **more):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, flags, *mode, **more)
+
+    lock = FileLock(DiskFilesystem(), find_home(None).lock(KEY), started=1)
+    with monkeypatch.context() as patch:
+        with lock:
+            patch.setattr(os, "open", read_only)
+            assert main(["status"]) == 0
+            assert " running " in capsys.readouterr().out
+        assert main(["status"]) == 1
+        assert " unwatched long " in capsys.readouterr().out
+
+
+@pytest.mark.realtime
+def test_where_locks_cannot_be_read_nobody_is_said_to_watch_or_not(position, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert main(["status"]) == 1
+    said = capsys.readouterr().out
+    assert "unknown" in said
+    assert "(No locks available), so it is not known whether a process runs it" in said
+    assert "no process watches" not in said
 
 
 @pytest.mark.realtime

@@ -198,11 +198,6 @@ def _pid_of(filesystem: Filesystem, home: Home, key: Key) -> int | None:
     """Return the process that has a run; 0: its lock does not say which; None: nobody has it."""
     lock = home.lock(key)
     try:
-        if not filesystem.exists(lock):
-            return None
-        filesystem.unlock(filesystem.lock(lock))
-    except BlockingIOError:
-        return holder_of(filesystem, lock).pid
+        return holder_of(filesystem, lock).pid if filesystem.is_locked(lock) else None
     except OSError:
         return 0
-    return None

@@ -90,6 +90,7 @@ class RunFiles:
             mode_of(self.home.root),
             str(self.home.root),
             status_of_document(body, locked=self._locked),
+            unknown=bool(self._lock_words),
             exchange=body.get("exchange", ""),
             held_by="" if holder is None else str(holder),
             state=state,
@@ -199,7 +200,11 @@ class RunFiles:
             self._locked = is_locked(self._disk, lock)
         except OSError as error:
             words = error.strerror or error
-            self._locked, self._lock_words = False, f"{lock} cannot be read ({words}); repair it"
+            self._locked = False
+            self._lock_words = (
+                f"{lock} cannot be read ({words}), so it is not known whether a process runs it; "
+                "repair it, or look from a user who may read it"
+            )
         self._holder = holder_of(self._disk, lock) if self._locked else None
         self._noted = noted_error(self._disk, self.home.error(self.key))
         self._launch = launch_of(self._disk, self.home, self.key)
@@ -257,14 +262,8 @@ def _is_stale(key: Key, launch: Launch) -> bool:
 
 
 def is_locked(disk: Filesystem, path: Path) -> bool:
-    """Tell whether a process has a run, by taking its lock and giving it back.
+    """Tell whether a process has a run.
 
     One that only looks after its orders (`tradenb guard`) gives the lock up, and does not count.
     """
-    if not disk.exists(path):
-        return False
-    try:
-        disk.unlock(disk.lock(path))
-    except BlockingIOError:
-        return not holder_of(disk, path).yields
-    return False
+    return disk.is_locked(path) and not holder_of(disk, path).yields

@@ -50,6 +50,8 @@ class RunStatus:
         The folder that its state is under.
     status : {"idle", "running", "done"}
         idle: a start resumes it; done: ended by `stop`, or a rehearsal that came to its end.
+    unknown : bool
+        Whether it cannot be known if a process runs it; `error` says why.
     held_by : str
         Which other process runs it, in words.
     state : State or None
@@ -115,6 +117,7 @@ class RunStatus:
     mode: Mode
     home: str
     status: Status
+    unknown: bool = False
     exchange: str = ""
     held_by: str = ""
     state: State | None = None
@@ -179,7 +182,7 @@ class RunStatus:
     @property
     def unwatched(self) -> bool:
         """Whether it holds an open position that no process follows; a rehearsal risks nothing."""
-        idle = self.mode == "live" and self.status == "idle"
+        idle = self.mode == "live" and self.status == "idle" and not self.unknown
         if self.by_cron and (self.age_s or 0) <= SILENT_S:
             return False
         return idle and self._is_held and not self.sold
@@ -206,7 +209,7 @@ class RunStatus:
         if self.unwatched and self.state is not None and self.state.signal is not None:
             return f"unwatched {self.state.signal.position}"
         if self.status != "running":
-            return self.status
+            return "unknown" if self.unknown else self.status
         if self.orders is not None and self.orders.alarms:
             return "alarm"
         if self.error:

@@ -247,6 +247,15 @@ class FakeDisk(FaultInjector):
 
         return self._step("lock", path, act)
 
+    def is_locked(self, path: Path) -> bool:
+        """Tell whether a process has the lock of a file."""
+
+        def act() -> bool:
+            node = self._contents.names.get(path)
+            return node is not None and any(node is held for held in self._locked.values())
+
+        return self._step("is_locked", path, act)
+
     def unlock(self, handle: int) -> None:
         """Free a lock and give the handle back."""
 
