@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from tradenb.brokers.arming.arm_file import read_arm, trip
 from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.checking.venue_file import write_venue_check
 from tradenb.brokers.checking.venue_probes import ProbeResult
+from tradenb.brokers.status.order_account import order_accounts
 from tradenb.cli import main
 from tradenb.core.timeframe import to_ms
 from tradenb.live.attached_run import AttachedRun
@@ -354,6 +356,33 @@ def test_disarming_ends_the_permission_and_says_who_did_it(home):
     assert "stops and exits go on" in repr(tn.disarm("BTCUSDT:dip"))
     assert "disarmed it" in permission(home).tripped
     assert main(["disarm", ACCOUNT, "--json"]) == 0
+
+
+def test_an_account_that_no_run_has_any_more_is_disarmed_by_its_name(home, capsys):
+    assert tn.arm(ACCOUNT, code=tn.arm(ACCOUNT, **LIMITS).code, **LIMITS)
+    for key in (DIP, TREND):
+        shutil.rmtree(home.document(key).parent)
+    assert main(["disarm", "BTCUSDT:dip"]) == 2
+    said = capsys.readouterr().err
+    assert "unknown run or account 'BTCUSDT:dip'" in said
+    assert f"Armed here: {ACCOUNT}; give one by its name" in said
+    (seen,) = order_accounts(DISK, home, [], NOW)
+    assert (seen.name, seen.armed) == (ACCOUNT, True)
+    assert main(["disarm", ACCOUNT]) == 0
+    assert "disarmed it" in permission(home).tripped
+    assert main(["disarm", "live:binance:00000000"]) == 2
+    assert "Armed here" not in capsys.readouterr().err
+
+
+def test_a_run_whose_state_cannot_be_read_is_disarmed_by_its_account(home):
+    assert tn.arm(ACCOUNT, code=tn.arm(ACCOUNT, **LIMITS).code, **LIMITS)
+    for path in home.document(TREND).parent.glob("*.json*"):
+        path.write_bytes(b"{}")
+    with pytest.raises(tn.StateError, match=f"Armed here: {ACCOUNT}; give one by its name"):
+        tn.disarm("ETHUSDT:trend")
+    tn.disarm(ACCOUNT)
+    with pytest.raises(tn.StateError, match=r"not a document of a run, begins with b'\{\}'$"):
+        tn.disarm("ETHUSDT:trend")
 
 
 @pytest.mark.parametrize(("name", "code"), [("trend", 0), ("usdt", 2), ("tremd", 2)])

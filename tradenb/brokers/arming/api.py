@@ -11,7 +11,7 @@ from typing import Final
 
 from tradenb.brokers.arming.account_share import every_share, summed
 from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
-from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target
+from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target, disarm_target
 from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms, too_dear
 from tradenb.brokers.arming.one_time_code import show_code, use_code
 from tradenb.brokers.broker import Broker
@@ -194,7 +194,7 @@ def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -
     Raises
     ------
     UsageError
-        When no run has the account.
+        When no run has the account and it is not armed.
     StateError
         When a file cannot be read or written.
 
@@ -226,12 +226,12 @@ def disarm(run_or_account: RunHandle | str, *, home: str | Path | None = None) -
     (True, False, True)
     """
     disk = DiskFilesystem()
-    target = arm_target(disk, run_or_account, home)
-    refuse_foreign(target.home)
-    why = f"{_person()} disarmed it"
-    ended = trip(disk, target.home, target.account, why, wall_ms(), by_hand=True)
+    now = wall_ms()
+    place, account = disarm_target(disk, run_or_account, home, now)
+    refuse_foreign(place)
+    ended = trip(disk, place, account, f"{_person()} disarmed it", now, by_hand=True)
     words = "is disarmed; stops and exits go on" if ended else "was not armed"
-    return ArmAnswer(armed=False, account=target.account, words=f"{target.account} {words}")
+    return ArmAnswer(armed=False, account=account, words=f"{account} {words}")
 
 
 def armed(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from tradenb.brokers.arming.permission import armed_accounts
 from tradenb.core.orders.gate import sends_orders
 from tradenb.errors import StateError, UsageError, unknown
 from tradenb.store.document.read import read_document
@@ -56,8 +57,7 @@ def arm_target(
     StateError
         When the state of the run is not on disk yet, or cannot be read.
     """
-    given = home if home is not None else getattr(run_or_account, "home", None)
-    found = find_home(given)
+    found = _home_of(run_or_account, home)
     if isinstance(run_or_account, str) and _ACCOUNT.fullmatch(run_or_account):
         account = run_or_account
         if not sends_orders(account):
@@ -76,6 +76,33 @@ def arm_target(
         tuple(sorted({key.symbol for key in runs})),
         tuple(sorted({key.strategy for key in runs})),
     )
+
+
+def disarm_target(
+    filesystem: Filesystem, run_or_account: RunHandle | str, home: str | Path | None, now: int
+) -> tuple[Home, str]:
+    """Return the home and the account, which may be armed (at `now`) though no run has it any more.
+
+    Raises
+    ------
+    UsageError, StateError
+        As `arm_target` raises them, with the names of the accounts that are armed.
+    """
+    try:
+        return arm_target(filesystem, run_or_account, home)[:2]
+    except (UsageError, StateError) as error:
+        found = _home_of(run_or_account, home)
+        armed = armed_accounts(filesystem, found, now)
+        if run_or_account in armed:
+            return found, str(run_or_account)
+        if not armed:
+            raise
+        kind = UsageError if isinstance(error, UsageError) else StateError
+        raise kind(f"{error}. Armed here: {', '.join(armed)}; give one by its name") from error
+
+
+def _home_of(run_or_account: RunHandle | str, home: str | Path | None) -> Home:
+    return find_home(home if home is not None else getattr(run_or_account, "home", None))
 
 
 def _sends_as(run: RunHandle | str) -> str | None:

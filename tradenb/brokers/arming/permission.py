@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tradenb.brokers.arming.arm_file import ArmReading
+from tradenb.brokers.arming.arm_file import ArmReading, read_arm
 from tradenb.core.orders.gate import Arm, ended
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import iso
+from tradenb.store.filesystem import Filesystem
+from tradenb.store.paths import Home, decoded
 
 
 class Permission(NamedTuple):
@@ -58,3 +60,18 @@ def permission_of(reading: ArmReading, account: str, now: Time) -> Permission:
     """Return what the file of an account permits; `now` is ms UTC."""
     why = reading.why or next((each.words for each in ended(reading.arm, account, now)), "")
     return Permission(account, reading.arm, why, reading.tripped_at, reading.by_hand)
+
+
+def armed_accounts(filesystem: Filesystem, home: Home, now: Time) -> list[str]:
+    """Return the accounts that are armed at a moment (ms UTC), whether or not a run has them."""
+    try:
+        names = filesystem.names(home.data / "arm")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    files = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+    accounts = [name for file in files if (name := decoded(file, "account")) is not None]
+    return [
+        account
+        for account in accounts
+        if permission_of(read_arm(filesystem, home, account), account, now).since is not None
+    ]

@@ -159,16 +159,18 @@ class OrderAccount:
 def order_accounts(
     filesystem: Filesystem, home: Home, runs: Iterable[OrderStatus], now: Time
 ) -> list[OrderAccount]:
-    """Return the accounts of runs under a home, and those that others have left a share of."""
+    """Return the accounts of runs under a home, and those that are armed or have a share."""
     by_account: dict[str, list[OrderStatus]] = {}
     for run in runs:
         by_account.setdefault(run.account, []).append(run)
-    if not by_account and not filesystem.exists(home.shares):
+    if not by_account and not filesystem.exists(home.shares.parent):
         return []
     from tradenb.brokers.arming.account_share import every_share, summed
     from tradenb.brokers.arming.arm_file import read_arm
-    from tradenb.brokers.arming.permission import permission_of
+    from tradenb.brokers.arming.permission import armed_accounts, permission_of
 
+    for account in armed_accounts(filesystem, home, now):
+        by_account.setdefault(account, [])
     shares: dict[str, list[tuple[str, RunShare | None]]] = {}
     for account, name, share in every_share(filesystem, home):
         shares.setdefault(account, []).append((name, share))
