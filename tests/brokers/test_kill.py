@@ -86,8 +86,23 @@ def test_it_waits_until_nothing_is_left(home, document, capsys):
 def test_after_ten_seconds_it_says_what_is_left_and_what_to_do(home, document, capsys):
     assert killed(home) == (1, WAIT_S)
     out = capsys.readouterr().out
-    assert "BTCUSDT:dip" in out
-    assert "sell at the exchange by hand" in out
+    assert "paper    BTCUSDT:dip  long" in out
+    assert "A paper run that no process holds closes at its first candle once it is started" in out
+    assert "--force" not in out
+    assert "by hand" not in out
+
+
+def test_paper_and_orders_that_are_left_have_a_cure_each(home, document, capsys):
+    write_share(DISK, home, ACCOUNT, TREND, RunShare(NOW, D("50.1"), 1), durable=False)
+    assert killed(home) == (1, WAIT_S)
+    out = capsys.readouterr().out
+    assert "--force sells" in out
+    assert "A paper run closes at its next candle" in out
+    document.commit(body(5))
+    assert killed(home) == (1, WAIT_S)
+    out = capsys.readouterr().out
+    assert "--force sells what it has, in its place; or sell at the exchange by hand" in out
+    assert "A paper run" not in out
 
 
 def test_what_an_account_has_at_an_exchange_is_left_too(home, capsys):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.cli.options import add_common, answer, table
 from tradenb.cli.order_verbs.account_options import account_options, add_account
+from tradenb.core.orders.gate import PAPER
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.errors import UsageError
 from tradenb.store.paths import Key
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 WAIT_S: Final = 10.0
 MOST_DAYS: Final = 30
 _LOOK_S: Final = 0.5
+_SELLS: Final = (
+    "A run sells at an exchange within seconds. A run that no process holds, or whose process "
+    "hangs, sells nothing: --force sells what it has, in its place; or sell at the exchange by "
+    "hand."
+)
+_CLOSES: Final = (
+    "A paper run closes at its next candle: look again in two minutes, or use --wait 130. A "
+    "paper run that no process holds closes at its first candle once it is started again; nothing "
+    "of it is at an exchange."
+)
 
 
 class _Look(NamedTuple):
@@ -248,7 +259,8 @@ def _look(disk: Filesystem, home: Home) -> _Look:
             if status.error:
                 found.append(_row("", status.id, status.error, status.status_text))
         elif status.state.signal is not None:
-            found.append(_row("", status.id, status.holds, status.status_text))
+            account = PAPER if status.orders is None else status.orders.account
+            found.append(_row(account, status.id, status.holds, status.status_text))
     for account, name, share in every_share(disk, home):
         accounts.add(account)
         if share is None:
@@ -292,10 +304,6 @@ def _words(home: Home, says: str, found: _Look, closed: list[ClosedRun]) -> str:
             "sells it as soon as the exchange answers; or sell at the exchange by hand"
         )
         return f"{head}\n{table(rows)}\n{cure}"
-    cure = (
-        "still open. A run sells at an exchange within seconds; a paper run closes at its next "
-        "candle: look again in two minutes, or use --wait 130. A run that no process holds, or "
-        "whose process hangs, closes nothing: --force sells what it has, in its place; or sell at "
-        "the exchange by hand"
-    )
-    return f"{head}\n{table(rows)}\n{cure}"
+    papers = [row["account"] == PAPER for row in found.left]
+    cures = [_SELLS] * (not all(papers)) + [_CLOSES] * any(papers)
+    return f"{head}\n{table(rows)}\nstill open. {' '.join(cures)}"
