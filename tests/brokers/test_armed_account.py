@@ -12,9 +12,10 @@ from tests.brokers.accounts import ACCOUNT, ARM, DIP, HOUR, NOW, TREND, D
 from tests.core.orders.situations import ENTER, MARKET, ledger, order, working
 from tests.store.samples import body
 from tradenb.brokers.arming.account_share import RunShare, other_shares, share_of, summed
-from tradenb.brokers.arming.arm_file import read_arm, write_arm
+from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
 from tradenb.brokers.arming.armed_account import ArmedAccount
 from tradenb.brokers.arming.trips import Findings
+from tradenb.cli import main
 from tradenb.core.orders.gate import AccountFacts
 from tradenb.core.timeframe import LATEST
 from tradenb.errors import StateError, StateWriteError
@@ -376,3 +377,32 @@ def test_the_share_of_a_run_that_is_retired_goes_with_it(account, home):
     retired = retire(DISK, home, DIP, now=NOW)
     assert (retired / home.account_share(ACCOUNT, DIP).relative_to(home.data)).exists()
     assert names(account, run=TREND) == []
+
+
+def test_a_share_from_before_the_document_was_lost_keeps_its_run_from_being_retired(
+    account, home, capsys, monkeypatch
+):
+    monkeypatch.setattr("tradenb.cli.run_verbs.retire_run.wall_ms", lambda: NOW)
+    trip(DISK, home, ACCOUNT, "ada disarmed it", NOW, by_hand=True)
+    store = DocumentStore(DISK, home.document(DIP))
+    store.load()
+    store.commit(body(2))  # begun anew, on paper
+    account.share(DIP, RunShare(NOW, day_result=D("-5.5")))
+    retire_it = ["retire", "BTCUSDT:dip", "--home", str(home.root)]
+    assert main(retire_it) == 1
+    assert f"BTCUSDT:dip lost 5.5 today on {ACCOUNT}" in capsys.readouterr().err
+    account.share(DIP, RunShare(NOW))
+    write_arm(DISK, home, ARM)
+    assert main(retire_it) == 1
+    assert f"BTCUSDT:dip sends orders to {ACCOUNT}, which is armed" in capsys.readouterr().err
+    trip(DISK, home, ACCOUNT, "ada disarmed it", NOW, by_hand=True)
+    assert main(retire_it) == 0
+
+
+def test_a_run_whose_document_is_lost_is_not_retired_and_told_how_it_is_found(home, capsys):
+    store = DocumentStore(DISK, home.document(DIP))
+    store.load()
+    store.commit(body(2))
+    home.document(DIP).rename(f"{home.document(DIP)}.corrupt-3-1")
+    assert main(["retire", "BTCUSDT:dip", "--home", str(home.root)]) == 1
+    assert "`tradenb doctor` lists those that were kept" in capsys.readouterr().err

@@ -64,28 +64,31 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuse_if_limits_change(home: Home, key: Key, now: int) -> None:
-    """Refuse a run that may send entries, or lost today: its share of the limits goes with it."""
+    """Refuse a run that may send entries, or lost today: its share of the limits goes with it.
+
+    Its shares say so of every account, also of one from before its document was lost.
+    """
     from tradenb.brokers.arming.account_share import every_share, summed
     from tradenb.brokers.status.order_account import order_accounts
     from tradenb.core.orders.order_records import ZERO
     from tradenb.live.status.run_files import RunFiles
     from tradenb.store.filesystem import DiskFilesystem
 
-    orders, disk = RunFiles(home, key).status().orders, DiskFilesystem(durable=False)
-    if orders is None:
-        return
-    for account in order_accounts(disk, home, [orders], now):
-        if account.name == orders.account and account.permitted:
+    orders, disk = RunFiles(home, key).required().orders, DiskFilesystem(durable=False)
+    own = [(name, share) for name, run, share in every_share(disk, home) if run == key.id]
+    named = {name for name, _ in own} | (set() if orders is None else {orders.account})
+    for account in order_accounts(disk, home, [] if orders is None else [orders], now):
+        if account.name in named and account.permitted:
             raise StateError(
                 f"{key.id} sends orders to {account.name}, which is {account.permitted}; what it "
                 "lost and ordered today counts no longer once it is retired: end the permission "
                 f"first, with tradenb disarm {account.name}"
             )
-    for account_name, run, share in every_share(disk, home):
-        lost = ZERO if share is None or run != key.id else -summed([share], now).day_result
+    for name, share in own:
+        lost = ZERO if share is None else -summed([share], now).day_result
         if lost > 0:
             raise StateError(
-                f"{key.id} lost {lost.normalize():f} today on {account_name}, which counts no "
+                f"{key.id} lost {lost.normalize():f} today on {name}, which counts no "
                 "longer once it is retired, and the account could be armed to lose as much again: "
                 "retire it after 00:00 UTC"
             )
