@@ -174,10 +174,12 @@ class DiskFilesystem:
     def is_locked(self, path: Path) -> bool:
         """Tell whether a process has the lock of a file; needs no right to write it."""
         try:
-            handle = os.open(path, _READ | os.O_NONBLOCK)
+            handle = os.open(path, _READ | os.O_NONBLOCK | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError):
             return False
         try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", str(path))
             # The lock of readers: NFS gives the one of writers only to who may write.
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
