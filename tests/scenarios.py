@@ -792,13 +792,13 @@ def instances_of(
     from tradenb.engine.context import Context
     from tradenb.engine.history.indicators import ClosedCandles
     from tradenb.engine.session.instance import Instance, Numbering
-    from tradenb.engine.session.vectorised import answers_of
+    from tradenb.engine.session.vectorised import Signals
 
     numbering = Numbering(seq)
     by_name = {spec.name: spec for spec in specs}
     return [
         Instance(
-            by_name[state.strategy],
+            spec := by_name[state.strategy],
             state,
             histories.of(state.symbol).candles,
             place,
@@ -807,7 +807,9 @@ def instances_of(
             numbering=numbering,
             saved=saved,
             account=account,
-            signals=answers_of(by_name[state.strategy], ClosedCandles(histories, state.symbol)),
+            signals=Signals(spec, ClosedCandles(histories, state.symbol))
+            if spec.vectorised
+            else None,
         )
         for place, (state, saved) in enumerate(states)
     ]

@@ -12,7 +12,7 @@ import pytest
 
 import tradenb as tn
 from tests.sources import exchange, flat, minute
-from tradenb.backtest.watched_worker import Worker
+from tradenb.backtest.driver import Worker
 from tradenb.engine.call import Call
 
 RULES = tn.Rules(signal_timeout_seconds=0.2)
@@ -120,7 +120,7 @@ def test_only_a_thread_that_uses_the_processor_is_told_to_end(monkeypatch, relea
         while not released.is_set():
             pass
 
-    monkeypatch.setattr("tradenb.backtest.watched_worker._raise_in", noted)
+    monkeypatch.setattr("tradenb.backtest.driver._raise_in", noted)
     assert shown(run(asked)) == [(minute(5), "error", f"strategy dip: {SAID}")]
     assert told == ([] if hangs else [SystemExit])
 

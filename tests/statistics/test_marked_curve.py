@@ -20,7 +20,7 @@ from tests.scenarios import load_golden, on_tradenb
 from tests.sources import T0
 from tests.statistics import naive
 from tradenb.errors import UsageError
-from tradenb.statistics.equity.covered_time import covered_by, union, whole
+from tradenb.statistics.equity.curve import covered_by, union, whole
 
 MINUTE, DAY = 60_000, 86_400_000
 BEFORE = 600  # minutes of history
@@ -237,22 +237,22 @@ MUTANTS = (
     ),
     Mutant(
         "what is open is left out",
-        f"{CURVE}.marked_curve:_mark",
+        f"{CURVE}.marks:_mark",
         rewritten("values[begin:end] *= factor", "pass"),
     ),
     Mutant(
         "the mark has no costs of leaving",
-        f"{CURVE}.marked_curve:_factor",
+        f"{CURVE}.marks:_factor",
         rewritten("own.fee + fee", "own.fee"),
     ),
     Mutant(
         "the mark has no slippage of leaving",
-        f"{CURVE}.marked_curve:_factor",
+        f"{CURVE}.marks:_factor",
         rewritten("1 - side * slip", "1.0 + 0 * side"),
     ),
     Mutant(
         "what parts have realised is left out",
-        f"{CURVE}.marked_curve:_factor",
+        f"{CURVE}.marks:_factor",
         rewritten("found += at_each_row(own.realised)", "pass"),
     ),
     Mutant(

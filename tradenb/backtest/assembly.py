@@ -11,9 +11,9 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from tradenb.backtest.driver import timed
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.backtest.watched_worker import timed
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.commands import give
 from tradenb.core.lifecycle.state import State
@@ -23,7 +23,7 @@ from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
 from tradenb.engine.ports import check_markets
 from tradenb.engine.session.instance import Instance, Numbering
-from tradenb.engine.session.vectorised import answers_of
+from tradenb.engine.session.vectorised import Signals
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import CandleError, StrategyError, TradenbError
 
@@ -128,7 +128,7 @@ def assemble(
                 make_context,
                 rules=plan.rules,
                 numbering=numbering,
-                signals=answers_of(spec, closed),
+                signals=Signals(spec, closed) if spec.vectorised else None,
                 account=plan.accounts.get(spec.name),
             )
         )

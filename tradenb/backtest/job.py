@@ -7,11 +7,10 @@ from functools import partial
 from typing import get_args
 
 from tradenb.backtest.backtest_run import BacktestRun, OnError
-from tradenb.backtest.driver import Driver
+from tradenb.backtest.driver import Cancelled, Driver
 from tradenb.backtest.plan import Plan
 from tradenb.backtest.results.result import Result
 from tradenb.backtest.results.result_parts import parts_of
-from tradenb.backtest.watched_worker import Cancelled
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, unknown

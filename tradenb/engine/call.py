@@ -1,6 +1,6 @@
 """A user function that is to be called, and what becomes of one that takes too long.
 
-Threads that run it have different shapes, and share this file alone. `backtest.watched_worker`
+Threads that run it have different shapes, and share this file alone. `backtest.driver`
 drives a whole pump on one thread, because a hand-off for each call would cost more than the call.
 `live.loop.worker_threads` gives each call a thread, because the loop awaits several at once. Both
 leave a late thread behind. What `exchanges` runs on threads has no deadline: `ccxt.portal` runs

@@ -17,8 +17,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Floats
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import ClosedTrade, TradeColumns
-from tradenb.statistics.equity.covered_time import YEAR, Covered
-from tradenb.statistics.equity.curve import Curve
+from tradenb.statistics.equity.curve import YEAR, Covered, Curve
 from tradenb.statistics.equity.marks import Marks, marks_of_trades
 from tradenb.statistics.equity.periods import whole_days
 from tradenb.statistics.equity.run_prices import Benchmark

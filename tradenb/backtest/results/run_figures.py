@@ -15,8 +15,7 @@ from tradenb.core.lifecycle.state import State, holding_of
 from tradenb.core.signal import Trade
 from tradenb.statistics.closed_trades import Excursion
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdowns_of
-from tradenb.statistics.equity.marked_curve import Instance
-from tradenb.statistics.equity.marks import Marks, marks_of_run
+from tradenb.statistics.equity.marks import Instance, Marks, marks_of_run
 from tradenb.statistics.equity.money_curve import (
     MoneyHeld,
     MoneyMarks,

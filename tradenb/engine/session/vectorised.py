@@ -8,9 +8,6 @@ a backtest at once, and in a live run those closed so far.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,20 +26,14 @@ class Signals:
 
     Parameters
     ----------
-    function : callable
-        The user's, from a frame to a frame of candidates.
-    every : str
-        Timeframe of the frame, and interval of the asks.
+    spec : StrategySpec
+        Its function makes a frame of candidates from a frame.
     closed : ClosedCandles
         Where the candles are.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], every: str, closed: ClosedCandles, *, flip: bool
-    ) -> None:
-        self._function = function
-        self._every = every
-        self._flip = flip
+    def __init__(self, spec: StrategySpec, closed: ClosedCandles) -> None:
+        self._spec = spec
         self._closed = closed
         self._made: tuple[int, Table] | None = None
         self._rows: dict[Position | None, NDArray[np.intp]] = {}
@@ -82,12 +73,12 @@ class Signals:
         SpecError
             When the function returns no table of candidates.
         """
-        candles = self._closed.until(self._every, until)
+        spec, what = self._spec, "a vectorised strategy"
+        candles = self._closed.until(spec.every, until)
         frame = self._closed.frame(candles)
-        what = "a vectorised strategy"
-        found = table_of(self._function(frame), frame, what)
+        found = table_of(spec.function(frame), frame, what)
         first = candles.start + candles.step
-        made = table_of_columns(found, len(candles), first, candles.step, what, flip=self._flip)
+        made = table_of_columns(found, len(candles), first, candles.step, what, flip=spec.flip)
         made = made.asked_on(candles, self._closed.given)
         self._made, self._rows = (until, made), {}
 
@@ -107,10 +98,3 @@ class Signals:
         if following == len(rows):
             return until + 1
         return table.time_of(int(rows[following]))
-
-
-def answers_of(spec: StrategySpec, closed: ClosedCandles) -> Signals | None:
-    """Return the answers of a vectorised strategy; None of one that is asked."""
-    if not spec.vectorised:
-        return None
-    return Signals(spec.function, spec.every, closed, flip=spec.flip)

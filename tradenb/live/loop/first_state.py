@@ -13,7 +13,7 @@ from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import History
 from tradenb.engine.ports import market_of
 from tradenb.engine.session.instance import Instance, Numbering
-from tradenb.engine.session.vectorised import answers_of
+from tradenb.engine.session.vectorised import Signals
 from tradenb.errors import TradenbError
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.checkpoint import Checkpoint
@@ -120,7 +120,7 @@ def begin(run: RunRecord, checkpoint: Checkpoint, history: History) -> None:
         rules=rules,
         numbering=Numbering(checkpoint.last_seq),
         saved=checkpoint.user_state,
-        signals=answers_of(run.spec, closed),
+        signals=Signals(run.spec, closed) if run.spec.vectorised else None,
         account=run.account,
     )
     instance.give_rules(rules, run.rules)

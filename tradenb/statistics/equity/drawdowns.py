@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tradenb.core.timeframe import DAY
-from tradenb.statistics.equity.covered_time import Covered
-from tradenb.statistics.equity.curve import Curve
+from tradenb.statistics.equity.curve import Covered, Curve
 
 if TYPE_CHECKING:
     import pandas

@@ -10,8 +10,7 @@ import numpy as np
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import UsageError
 from tradenb.statistics.closed_trades import ClosedTrade
-from tradenb.statistics.equity.covered_time import covered_by
-from tradenb.statistics.equity.curve import FIRST, Curve
+from tradenb.statistics.equity.curve import FIRST, Curve, covered_by
 from tradenb.statistics.equity.marks import Marks, marks_of_trades
 from tradenb.statistics.formulas import columns_of, within
 

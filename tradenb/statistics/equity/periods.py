@@ -9,8 +9,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Floats, Times
 from tradenb.core.timeframe import DAY
 from tradenb.errors import unknown
-from tradenb.statistics.equity.covered_time import Covered
-from tradenb.statistics.equity.curve import Curve
+from tradenb.statistics.equity.curve import Covered, Curve
 
 if TYPE_CHECKING:
     import pandas

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.prices import market_prices
 from tradenb.core.rules import Rules
-from tradenb.statistics.equity.covered_time import Covered, covered_by, union
-from tradenb.statistics.equity.curve import Curve
+from tradenb.statistics.equity.curve import Covered, Curve, covered_by, union
 from tradenb.statistics.equity.periods import whole_days
 
 Rows = NDArray[np.intp]
