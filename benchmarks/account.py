@@ -61,8 +61,8 @@ def _daily(seed: int) -> Candles:
 
 def _with_gaps(candles: Candles, lost: float) -> Candles:
     """Return candles of which a share is missing, in no order."""
+    from tradenb.core.candles.arrays import Rows
     from tradenb.core.candles.gaps import with_gaps
-    from tradenb.core.candles.rows import Rows
 
     kept = np.random.default_rng(3).random(len(candles)) >= lost
     kept[0] = True

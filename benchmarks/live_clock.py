@@ -17,7 +17,7 @@ from typing import Any
 
 import tradenb as tn
 from tradenb.clock import wall_ms
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.timeframe import DAY, MINUTE, iso
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.strategy_spec import StrategySpec

@@ -16,8 +16,7 @@ import numpy as np
 import tradenb as tn
 from tradenb.backtest.results.result import Result
 from tradenb.core.candidate import Candidate
-from tradenb.core.candles.arrays import Candles, candles_of
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Candles, Intake, candles_of
 from tradenb.engine.context import Context
 from tradenb.engine.ports import CandleRequest, Loaded
 from tradenb.engine.specs.risk_spec import RiskSpec

@@ -743,8 +743,8 @@ def last_close(scenario: Scenario) -> int:
 def accepted_candles(scenario: Scenario, symbol: str, rules: Any) -> Any:
     import numpy
 
+    from tradenb.core.candles.arrays import Rows
     from tradenb.core.candles.intake import accept
-    from tradenb.core.candles.rows import Rows
 
     time, *columns = zip(*rows_of(scenario, symbol), strict=True)
     rows = Rows(

@@ -52,7 +52,7 @@ class Source:
     name = "walk"
 
     def load(self, request):
-        from tradenb.core.candles.rows import Intake
+        from tradenb.core.candles.arrays import Intake
         from tradenb.engine.ports import Loaded
 
         return Loaded(MARKET, Intake())

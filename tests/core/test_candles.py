@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests import reference
 from tradenb.core.candles.arrays import NAMES, candles_of
-from tradenb.core.candles.growing import GrowingCandles
 from tradenb.core.candles.resampling import resample
 from tradenb.core.timeframe import MINUTE, TIMEFRAMES
+from tradenb.engine.history.windows import GrowingCandles
 
 NEW_YEAR = 1_704_067_200_000
 

@@ -11,14 +11,13 @@ from tests import reference
 from tests.conftest import examples
 from tests.scenarios import differences, on_reference, on_tradenb
 from tradenb.core import prices
-from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.arrays import NAMES, Candles, Intake, Rows
 from tradenb.core.candles.gaps import with_columns
-from tradenb.core.candles.growing import GrowingCandles
 from tradenb.core.candles.intake import accept
 from tradenb.core.candles.resampling import resample
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, TIMEFRAMES
+from tradenb.engine.history.windows import GrowingCandles
 
 START = 1_704_067_200_000
 GAPS = (None, 0, 2, 15)

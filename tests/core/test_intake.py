@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests import reference
 from tests.conftest import examples
+from tradenb.core.candles.arrays import Intake, Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import CandleError
 

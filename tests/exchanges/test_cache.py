@@ -13,7 +13,7 @@ import pytest
 import tradenb as tn
 from tests.exchanges.wire import END, as_frame, exchange_on, loaded, same, served
 from tests.sources import DAY, MINUTE, T0, frame, market
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.engine.ports import CandleRequest
 from tradenb.exchanges.cache import candle_cache
 from tradenb.exchanges.cache.cache_filler import GAP_FINAL_MS, SETTLE_MS

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError

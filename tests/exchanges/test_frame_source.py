@@ -14,7 +14,7 @@ import pytest
 
 from tests import reference
 from tests.sources import from_threads
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Intake
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import CandleError, UnknownName, UsageError

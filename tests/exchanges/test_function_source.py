@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradenb.clock import wall_ms
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource

@@ -7,8 +7,8 @@ import pytest
 
 import tradenb.testing
 from tests.sources import from_threads
+from tradenb.core.candles.arrays import Intake, Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.engine.ports import CandleRequest, CandleSource
 from tradenb.errors import UnknownName, UsageError

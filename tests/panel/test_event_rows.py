@@ -6,7 +6,7 @@ import pytest
 
 from tradenb.core.events import Event
 from tradenb.core.signal import Signal
-from tradenb.panel.event_rows import EventRows, counted_words, event_row
+from tradenb.panel.dashboard_rows import EventRows, counted_words, event_row
 from tradenb.panel.replica import MOST_EVENTS
 from tradenb.view.event_words import event_words
 

@@ -20,8 +20,7 @@ from tradenb.live.status.run_history import RunHistory
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_card import status_card
 from tradenb.live.status.status_markdown import status_markdown
-from tradenb.panel.dashboard_rows import health_of, progress_of, row_of
-from tradenb.panel.event_rows import event_row
+from tradenb.panel.dashboard_rows import event_row, health_of, progress_of, row_of
 from tradenb.panel.replica import Replica
 
 MINUTE = 60_000

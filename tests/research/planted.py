@@ -14,8 +14,8 @@ import pandas as pd
 
 import tradenb as tn
 from tests.sources import candles, minute
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.live.stepped_clock import SteppedClock
 from tradenb.research.parity.api import parity

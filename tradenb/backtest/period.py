@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Candles, Intake
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, floor_to, iso
 from tradenb.errors import CandleError

@@ -18,8 +18,7 @@ from tradenb.backtest.fast.fast_callback import Tally, run_callback, suits_callb
 from tradenb.backtest.fast.fast_vectorised import run_vectorised, suits_vectorised
 from tradenb.backtest.period import LoadedPeriod
 from tradenb.backtest.plan import Plan
-from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Candles, Intake
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.fills import filled
 from tradenb.core.money.market import Market

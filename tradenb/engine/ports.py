@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.rows import Intake, Rows
+from tradenb.core.candles.arrays import Candles, Intake, Rows
 from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE

@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import Intake
 from tradenb.core.candles.gaps import missing_in
 from tradenb.core.candles.resampling import resample
-from tradenb.core.candles.rows import Intake
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TimeLike, iso, timeframe_ms, timeframe_name, to_ms

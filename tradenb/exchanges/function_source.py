@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Rows
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.engine.call import is_async

@@ -16,10 +16,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Times
+from tradenb.core.candles.arrays import Rows, Times
 from tradenb.core.candles.candle_length import check_step
 from tradenb.core.candles.intake import check_rows
-from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.call_errors import explained
-from tradenb.core.candles.arrays import Candles, Floats, candles_of
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Candles, Floats, Intake, candles_of
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import DAY, MINUTE, TimeLike, floor_to, to_ms
 from tradenb.engine.ports import CandleRequest, Loaded

@@ -8,8 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Candles, Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource, Clock, Loaded
 

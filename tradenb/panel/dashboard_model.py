@@ -14,8 +14,15 @@ from typing import Any
 from tradenb.core.events import Event
 from tradenb.live.resume_run import is_known_here
 from tradenb.live.status.status_card import expectation_now
-from tradenb.panel.dashboard_rows import Row, health_of, order_of, row_of
-from tradenb.panel.event_rows import EventRow, EventRows, event_row
+from tradenb.panel.dashboard_rows import (
+    EventRow,
+    EventRows,
+    Row,
+    event_row,
+    health_of,
+    order_of,
+    row_of,
+)
 from tradenb.panel.order_panel import OrderPanel, note_accounts, order_panel
 from tradenb.panel.run_chart import (
     equity_points,

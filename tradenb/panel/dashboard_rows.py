@@ -1,4 +1,4 @@
-"""Runs as rows of the dashboard, and the line above them: plain values and words for the view.
+"""Runs and events as rows of the dashboard, and the line above: plain values and words to view.
 
 Numbers are written here, so that the table in the browser, the static one and the tests say the
 same; the view measures only how much time has passed since.
@@ -6,10 +6,12 @@ same; the view measures only how much time has passed since.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any, Final
 
+from tradenb.core.events import Event
 from tradenb.core.timeframe import iso
 from tradenb.engine.position_view import Position, position_of
 from tradenb.live.status.listing import account_statuses
@@ -17,16 +19,20 @@ from tradenb.live.status.position_words import position_words
 from tradenb.live.status.run_status import RunStatus, outlook_words
 from tradenb.live.status.status_card import astray_words
 from tradenb.panel.order_panel import shields_of
-from tradenb.panel.replica import Replica
+from tradenb.panel.replica import MOST_EVENTS, Replica
+from tradenb.view.event_words import event_words
 from tradenb.view.formatting import number, percent, plural, price, tone
 
 Row = dict[str, Any]
+EventRow = list[Any]
 
 # Clock offsets up to this are harmless.
 CLOCK_MS: Final = 1_000
 _LONGEST: Final = 300
 _MOST_PENDING: Final = 5
 _TRACE: Final = 4_000
+NUMBER, RUN, WHEN, KIND, WORDS, TONE, TIMES, SINCE = range(8)
+"""Where what is in the row of an event."""
 _ORDER: Final = {"running": 1, "idle": 2, "done": 3}
 
 
@@ -145,6 +151,59 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
     return {"level": level, "words": words, "lateness": _lateness(statuses)}
 
 
+def event_row(event: Event, mode: str, number: int) -> EventRow:
+    """Return an event for the view.
+
+    Its number here, run, time, kind, words, tone, how often it came, and since when.
+    """
+    words = _cut(event_words(event), _LONGEST)
+    colour = tone(event.pnl_percent) if event.kind == "closed" else "even"
+    key, when = f"{mode}:{event.symbol}:{event.strategy}", iso(event.at)
+    return [number, key, when, event.kind, words, colour, 1, when]
+
+
+class EventRows:
+    """The newest events, oldest first; an error that repeats is one row that counts."""
+
+    def __init__(self) -> None:
+        self._rows: deque[EventRow] = deque(maxlen=MOST_EVENTS)
+
+    def __iter__(self) -> Iterator[EventRow]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, row: EventRow) -> None:
+        """Add a row; an error that is there already moves up and counts one more."""
+        if row[KIND] == "error":
+            known = next((each for each in self._rows if _same(each) == _same(row)), None)
+            if known is not None:
+                self._rows.remove(known)
+                row[TIMES], row[SINCE] = known[TIMES] + 1, known[SINCE]
+        self._rows.append(row)
+
+    def after(self, number: int) -> list[EventRow]:
+        """Return the rows with a higher number, oldest first."""
+        return [row for row in self._rows if row[NUMBER] > number]
+
+
+def counted_words(row: EventRow) -> str:
+    """Return the words of a row, and how often it came: "... x9 since 13:50".
+
+    Examples
+    --------
+    >>> row = [9, "live:B:dip", "2024-01-01 13:59", "error", "no answer", "even", 9]
+    >>> counted_words([*row, "2024-01-01 13:50"])
+    'no answer · x9 since 13:50'
+    """
+    if row[TIMES] == 1:
+        return str(row[WORDS])
+    same_day = row[SINCE][:10] == row[WHEN][:10]
+    since = row[SINCE][11:] if same_day else row[SINCE]
+    return f"{row[WORDS]} · x{row[TIMES]} since {since}"
+
+
 def _market(status: RunStatus, replica: Replica) -> tuple[float | None, str]:
     """Return the market price, and when it was if it is not that of a running run's candle."""
     if status.price is not None:
@@ -230,3 +289,7 @@ def _lateness(statuses: Sequence[RunStatus]) -> str:
     if not late:
         return ""
     return f"acts {median(late):.1f} s after a candle has closed (at most {max(late):.1f} s)"
+
+
+def _same(row: EventRow) -> tuple[str, str, str]:
+    return row[RUN], row[KIND], row[WORDS]

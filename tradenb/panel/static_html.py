@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tradenb.panel.event_rows import KIND, RUN, TONE, WHEN, counted_words
+from tradenb.panel.dashboard_rows import KIND, RUN, TONE, WHEN, counted_words
 from tradenb.view.asset_files import asset
 from tradenb.view.formatting import escaped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Intake
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import plural
 

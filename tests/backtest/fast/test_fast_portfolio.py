@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import tradenb as tn
 from tradenb.backtest.results.result_chart import drawn_of
-from tradenb.core.candles.arrays import candles_of
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Intake, candles_of
 from tradenb.core.timeframe import DAY
 from tradenb.engine.ports import Loaded
 

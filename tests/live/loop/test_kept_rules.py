@@ -10,8 +10,8 @@ import tradenb as tn
 from tests.conftest import some_to_soak
 from tests.live.fakes import SYMBOL, until
 from tests.sources import DAY, MINUTE, NAMES, T0, Row, candles, flat, frame, minute
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.core.fills import fills_of
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of

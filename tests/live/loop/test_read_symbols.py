@@ -11,7 +11,7 @@ import pytest
 import tradenb as tn
 from tests.sources import candles, flat, market, minute
 from tradenb import backtest
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UnknownName, UsageError
 from tradenb.testing.world.comparable_events import comparable
@@ -99,7 +99,7 @@ class _Both:
         self._frames = frames
 
     def load(self, request):
-        from tradenb.core.candles.rows import Intake
+        from tradenb.core.candles.arrays import Intake
         from tradenb.engine.ports import Loaded
 
         return Loaded(self._frames[request.symbol].candles, Intake())

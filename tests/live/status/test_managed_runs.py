@@ -39,7 +39,7 @@ class Walk:
     name = "walk"
 
     def load(self, request):
-        from tradenb.core.candles.rows import Intake
+        from tradenb.core.candles.arrays import Intake
         from tradenb.engine.ports import Loaded
 
         return Loaded(MARKET, Intake())

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 import tradenb as tn
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.testing.server.binance_api import market_of, venue_market
 from tradenb.testing.server.server_candles import rows_of_all
 

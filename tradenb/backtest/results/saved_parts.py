@@ -19,9 +19,8 @@ import numpy as np
 from tradenb import __version__
 from tradenb.backtest.period import LoadedPeriod, Span
 from tradenb.backtest.results.result_parts import ResultParts
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Intake, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.events import AskRow, Event
 from tradenb.core.lifecycle.state import Refusing
 from tradenb.core.money.account import Account

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles, Columns, Filled, Times, candles_of, spaced
-from tradenb.core.candles.rows import Intake, Rows
+from tradenb.core.candles.arrays import (
+    Candles,
+    Columns,
+    Filled,
+    Intake,
+    Rows,
+    Times,
+    candles_of,
+    spaced,
+)
 from tradenb.core.timeframe import MINUTE
 
 

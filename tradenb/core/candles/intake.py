@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Candles, Times, candles_of
+from tradenb.core.candles.arrays import Candles, Intake, Rows, Times, candles_of
 from tradenb.core.candles.candle_length import Kept, check_step, when
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.timeframe import (
     DAY,
     EARLIEST,

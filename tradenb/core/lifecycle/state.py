@@ -343,15 +343,6 @@ class Remembered(Sequence[Item]):
         self._stop = len(items)
         self._start = max(0, self._stop - REMEMBERED)
 
-    def and_one(self, item: Item) -> Remembered[Item]:
-        """Return these and one more."""
-        items = self._items
-        if len(items) != self._stop or self._start > REMEMBERED:
-            # Another one has gone on from here; or most of the list is forgotten.
-            items = items[self._start : self._stop]
-        items.append(item)
-        return Remembered(items)
-
     def __len__(self) -> int:
         return self._stop - self._start
 
@@ -383,7 +374,12 @@ class Remembered(Sequence[Item]):
 def remember(items: Sequence[Item], item: Item) -> Remembered[Item]:
     """Add an item; the last 1,000 are kept."""
     known = items if isinstance(items, Remembered) else Remembered([*items])
-    return known.and_one(item)
+    own = known._items
+    if len(own) != known._stop or known._start > REMEMBERED:
+        # Another one has gone on from here; or most of the list is forgotten.
+        own = own[known._start : known._stop]
+    own.append(item)
+    return Remembered(own)
 
 
 def forgets_since(trades: Sequence[Trade], at: int) -> bool:

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.exchanges.cache.spans import Span, Spans, clip, union
 from tradenb.exchanges.paging import concatenated, merged
 from tradenb.exchanges.tables.arrow_columns import array_of_chunks

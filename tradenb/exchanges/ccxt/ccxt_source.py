@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tradenb.clock import wall_ms
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Rows
 from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical

@@ -15,9 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Floats, Times
+from tradenb.core.candles.arrays import Floats, Rows, Times
 from tradenb.core.candles.candle_length import when
-from tradenb.core.candles.rows import Rows
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError

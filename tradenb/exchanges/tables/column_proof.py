@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Floats
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Floats, Rows
 from tradenb.errors import CandleError
 
 _ABOUT = 0.1

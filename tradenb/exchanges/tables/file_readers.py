@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.errors import CandleError
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.tables.arrow_columns import array_of_chunks

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.candle_length import check_step, when
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Rows
 from tradenb.core.money.market import Market, checked_markets
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step

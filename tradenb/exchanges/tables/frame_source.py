@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.call_errors import explained
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.candles.intake import accept
-from tradenb.core.candles.rows import Rows
 from tradenb.core.money.market import Market, checked_markets
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical

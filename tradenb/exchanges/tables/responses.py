@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.errors import CandleError, SpecError
 from tradenb.exchanges.tables.column_detection import Raw, rows_from_array, rows_from_columns
 

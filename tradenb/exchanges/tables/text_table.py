@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.errors import CandleError
 from tradenb.exchanges.tables.arrow_columns import array_of_chunk, objects
 from tradenb.exchanges.tables.column_detection import (

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded, step_of
 from tradenb.errors import unknown
 

@@ -13,10 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from tradenb.core import prices
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Rows
 from tradenb.core.candles.gaps import with_columns, with_gaps
 from tradenb.core.candles.intake import check_rows
-from tradenb.core.candles.rows import Rows
 from tradenb.core.lifecycle.state import State
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE

@@ -16,10 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Intake, Rows
 from tradenb.core.candles.gaps import missing_in
 from tradenb.core.candles.intake import MEDIAN_WINDOW, accept
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.call import StrategyTimeout

@@ -180,15 +180,15 @@ class RunRecord:
         return wanted
 
     @property
-    def kept_ledger(self) -> OrderLedger | None:
-        """The orders of the document that it was opened with; another account has none of them."""
-        kept = self.checkpoint
-        return None if kept is None or kept.orders_of != self.storage.orders_of else kept.ledger
-
-    @property
     def known_ledger(self) -> OrderLedger | None:
-        """Its orders; before the order manager has begun those that it was opened with."""
-        return self.ledger or self.kept_ledger
+        """Its orders; before the order manager has begun those that it was opened with.
+
+        The document of another account has none of them.
+        """
+        kept = self.checkpoint
+        if self.ledger or kept is None or kept.orders_of != self.storage.orders_of:
+            return self.ledger
+        return kept.ledger
 
     @property
     def heard(self) -> int:

@@ -7,9 +7,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.core.events import Event
 from tradenb.core.fills import Fill, filled, fills_of
 from tradenb.core.lifecycle.state import State

@@ -21,7 +21,7 @@ from tradenb.view.formatting import duration, price
 
 if TYPE_CHECKING:
     from tradenb.brokers.status.order_status import OrderStatus
-    from tradenb.core.candles.rows import Intake
+    from tradenb.core.candles.arrays import Intake
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.state import State
     from tradenb.core.rules import Rules

@@ -17,9 +17,8 @@ import numpy as np
 from tradenb.backtest.assembly import assemble, histories_of, load_period, prepare
 from tradenb.backtest.driver import drive
 from tradenb.backtest.plan import Plan, make_plan
-from tradenb.core.candles.arrays import NAMES, Candles, Times
+from tradenb.core.candles.arrays import NAMES, Candles, Intake, Rows, Times
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.events import WITHOUT_EFFECT, Event
 from tradenb.core.lifecycle.state import Command, State
 from tradenb.core.money.account import Account

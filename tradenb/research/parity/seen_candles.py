@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import NAMES, Candles
+from tradenb.core.candles.arrays import Rows as RawRows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows as RawRows
 from tradenb.core.timeframe import MINUTE
 from tradenb.errors import UsageError
 from tradenb.research.parity.evidence import Evidence

@@ -17,9 +17,8 @@ import numpy as np
 
 from tradenb.backtest.plan import Plan, check_intervals
 from tradenb.backtest.trial import COUNTS, FIRST_ERROR, TrialCandles, run_trial
-from tradenb.core.candles.arrays import Candles, Floats
+from tradenb.core.candles.arrays import Candles, Floats, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules

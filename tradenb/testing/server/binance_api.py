@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.testing.venue.venue_records import VenueMarket
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing.venue.candle_path import candle_path
 from tradenb.testing.venue.faulty_venue import FaultyVenue

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.errors import UsageError
 from tradenb.testing.server.binance_answers import json_of
 from tradenb.testing.server.binance_api import Market, venue_market

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tradenb.clock import SystemClock
-from tradenb.core.candles.rows import Rows
+from tradenb.core.candles.arrays import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource

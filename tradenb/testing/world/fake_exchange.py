@@ -12,9 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Intake, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Intake, Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.ports import CandleRequest, CandleSource, Loaded

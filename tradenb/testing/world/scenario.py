@@ -8,9 +8,8 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from tradenb.core.candles.arrays import Candles
+from tradenb.core.candles.arrays import Candles, Rows
 from tradenb.core.candles.gaps import with_gaps
-from tradenb.core.candles.rows import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE, floor_to
 from tradenb.testing.world.fake_exchange import Trouble, TroubleKind

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tradenb import backtest
-from tradenb.core.candles.arrays import Candles
-from tradenb.core.candles.rows import Intake
+from tradenb.core.candles.arrays import Candles, Intake
 from tradenb.core.events import Event
 from tradenb.core.timeframe import MINUTE, floor_to, iso
 from tradenb.engine.ports import CandleRequest, Loaded
