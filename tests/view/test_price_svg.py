@@ -7,8 +7,12 @@ import re
 import numpy as np
 import pytest
 
+import tradenb as tn
+from tests.sources import frame, market
 from tradenb.core.lifecycle.position_lines import Mark, PositionLines, Step
 from tradenb.core.signal import Signal
+from tradenb.view.formatting import price
+from tradenb.view.svg.axis_ticks import digits_of, value_ticks
 from tradenb.view.svg.overlay_lines import Overlay
 from tradenb.view.svg.price_svg import MARKED, price_svg
 
@@ -139,3 +143,27 @@ def test_an_indicator_without_a_value_leaves_a_gap(make_candles):
     chart = price_svg(candles, [], None, None, overlays=[line])
     (d,) = re.findall(r'<path class="tnb-overlay"[^>]* d="([^"]*)"', chart)[:1]
     assert d.count("M") == 2
+
+
+@pytest.mark.parametrize("scale", [1e-13, 1e-160, 1e-302, 1e-312, 1e300])
+def test_prices_of_any_size_are_drawn(scale, tmp_path):
+    rows = [(*(price * scale for price in prices), volume) for *prices, volume in market(9, 600)]
+
+    @tn.strategy("dip", every="15m")
+    def dip(ctx):
+        return tn.long(**tn.bracket(stop=1, target=2), minutes=60)
+
+    source = tn.frame_exchange(frame(rows))
+    result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=source, progress=False)
+    assert len(result.trades) > 5
+    assert "<svg" in result._repr_html_()
+    result.plot().save(tmp_path / "chart.html")
+    result.report(tmp_path / "report.html")
+
+
+def test_ticks_of_small_numbers_are_apart():
+    assert price(1.234e-20) == "1.234e\N{MINUS SIGN}20"
+    ticks = value_ticks(1e-20, 1.01e-20)
+    assert len(ticks) == len(set(ticks)) > 3
+    assert digits_of(ticks) == 23
+    assert value_ticks(5e-324, 1e-323) == [5e-324]

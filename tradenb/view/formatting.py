@@ -20,6 +20,7 @@ MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 _MINUS: Final = "\N{MINUS SIGN}"
+_MOST_DIGITS: Final = 12  # after the point; a number that needs more is written with a power of ten
 # Characters that HTML does not allow, and those that turn the direction of the text around them.
 _UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -61,7 +62,9 @@ def number(value: float | None, digits: int = 2, *, plus: bool = False) -> str:
     """
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
-    if math.isinf(value) or abs(value) >= 1e9:
+    if value and digits > _MOST_DIGITS:
+        shown = f"{value:.6g}"
+    elif math.isinf(value) or abs(value) >= 1e9:
         shown = f"{value:.3g}".replace("inf", "∞")
     else:
         shown = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 makes -0.0 a 0
@@ -92,7 +95,8 @@ def price(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
     size = math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
-    return number(value, 2 if size >= 3 else min(max(3 - size, 2), 12))
+    most = _MOST_DIGITS if size >= -_MOST_DIGITS else 3 - size
+    return number(value, 2 if size >= 3 else min(max(3 - size, 2), most))
 
 
 def duration(minutes: float) -> str:

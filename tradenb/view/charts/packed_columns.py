@@ -21,6 +21,7 @@ Whole = NDArray[np.int64]
 
 _DIGITS: Final = 9  # significant ones that a price keeps
 _MOST_DECIMALS: Final = 12
+_SMALLEST: Final = 300  # a power of ten to which is a float
 
 
 def packed(values: Whole, *, decimals: int = 0, running: bool = True) -> Packed:
@@ -75,7 +76,7 @@ def decimals_of(values: Floats, digits: int = _DIGITS) -> int:
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
         return 0
-    most = digits - 1 - int(np.floor(np.log10(largest)))
+    most = min(digits - 1 - int(np.floor(np.log10(largest))), _SMALLEST)
     for decimals in range(min(most, _MOST_DECIMALS)):
         scaled = values * 10.0**decimals
         if np.abs(scaled - np.rint(scaled)).max() <= 1e-14 * largest * 10.0**decimals:

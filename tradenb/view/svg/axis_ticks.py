@@ -18,6 +18,8 @@ _STEPS: Final = (
 )
 _MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 
+_TINY: Final = 1e-300
+
 
 def value_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Return round numbers within [low, high], ascending, at most `most` of them.
@@ -28,10 +30,13 @@ def value_ticks(low: float, high: float, most: int = 6) -> list[float]:
     [0.0, 5.0, 10.0]
     """
     rough = (high - low) / most
-    size = 10.0 ** math.floor(math.log10(rough))
+    if not _TINY < rough < 1 / _TINY:
+        return [low]  # no float lies between round numbers, or none is as far
+    power = math.floor(math.log10(rough))
+    size = 10.0**power
     step = next(size * factor for factor in (1, 2, 5, 10, 20) if size * factor > rough)
     first, last = math.ceil(low / step), math.floor(high / step)
-    return [round(mark * step, 12) for mark in range(first, last + 1)]
+    return [round(mark * step, 12 - min(power, 0)) for mark in range(first, last + 1)]
 
 
 def digits_of(ticks: list[float]) -> int:
