@@ -186,7 +186,18 @@ def test_a_period_that_reaches_beyond_the_data_is_clipped_with_a_warning():
     result = run(start=T0 - DAY, end=T0 + DAY)
     assert (result.start, result.end, result.candle_count) == (T0, minute(30), 30)
     assert result.warnings[0] == (
-        "BTCUSDT: requested 2023-12-31 00:00 to 2024-01-02 00:00, "
+        "BTCUSDT: requested from 2023-12-31 00:00 to 2024-01-02 00:00, "
+        "but there are only candles from 2024-01-01 00:00 to 2024-01-01 00:30"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"start": T0 - DAY}, "from 2023-12-31 00:00"), ({"end": T0 + DAY}, "to 2024-01-02 00:00")],
+)
+def test_a_warning_names_the_part_of_a_period_that_was_asked_for(asked, words):
+    assert run(**asked).warnings[0] == (
+        f"BTCUSDT: requested {words}, "
         "but there are only candles from 2024-01-01 00:00 to 2024-01-01 00:30"
     )
 

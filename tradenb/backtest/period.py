@@ -137,17 +137,22 @@ def _span(
     span = Span(max(since, candles.start), min(until, candles.end))
     there = f"{iso(candles.start)} to {iso(candles.end)}"
     if span.start >= span.end:
-        asked = "all" if start is None else f"from {iso(start)}"
-        asked += "" if end is None else f" to {iso(end)}"
         raise CandleError(
-            f"{symbol}: no candles in the requested period ({asked}); there are candles from "
-            f"{there}",
+            f"{symbol}: no candles in the requested period ({_asked(start, end)}); there are "
+            f"candles from {there}",
             code="range",
         )
     if (span.start, span.end) == (since, until):
         return span, []
-    asked = f"requested {iso(since)} to {iso(until)}"
-    return span, [f"{symbol}: {asked}, but there are only candles from {there}"]
+    asked = _asked(None if start is None else since, None if end is None else until)
+    return span, [f"{symbol}: requested {asked}, but there are only candles from {there}"]
+
+
+def _asked(start: int | None, end: int | None) -> str:
+    """Say which period was asked for, as far as it was."""
+    first = [] if start is None else [f"from {iso(start)}"]
+    last = [] if end is None else [f"to {iso(end)}"]
+    return " ".join([*first, *last]) or "all"
 
 
 def read_warnings(
