@@ -11,6 +11,7 @@ from tests.live.fakes import HISTORY, once
 from tests.live.fakes import until as at_minute
 from tests.live.fast import rows, until
 from tests.sources import T0, candles, flat, minute
+from tradenb.bus import bus
 from tradenb.core import risk
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
@@ -334,3 +335,25 @@ def test_a_start_says_that_a_rule_was_declared_again_since(quick, tmp_path, capl
     assert "strategy 'a' uses an older version of risk rule 'book'" in caplog.text
     run.release()
     assert run.wait(60)
+
+
+@pytest.mark.realtime
+def test_what_was_told_before_a_clean_end_is_not_told_again_at_the_next_start(quick, tmp_path):
+    heard: list[tuple[int, str]] = []
+    spec = tn.strategy("a", every="1m")(opens)
+    with bus.subscribe(lambda event: heard.append((event.seq, event.kind)), mode="live"):
+        run = quick.start(spec, home=tmp_path)
+        until(lambda: run.position, "a position")
+        run.release()
+        assert run.wait(60)
+        run = quick.start(spec, home=tmp_path)
+        until(lambda: run.position, "the position again")
+        run.stop()
+        run.flatten()
+        assert run.wait(60)
+        run = quick.start(spec, home=tmp_path)
+        until(lambda: run.position, "another position")
+        run.release()
+        assert run.wait(60)
+    assert [seq for seq, _ in heard] == sorted({seq for seq, _ in heard})
+    assert [kind for _, kind in heard if kind != "milestone"] == ["opened", "closed", "opened"]

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable
+from functools import partial
 from operator import methodcaller
 from typing import Final
 
@@ -227,8 +228,9 @@ class Scheduler:
         """Write the views of a run, and release its lock."""
         if self._orders is not None:
             await self._orders.end(run.id)
+        told = run.instance is not None and run.saved and not (run.outbox or run.undecided)
         try:
-            await self._workers.call(run.storage.close, seconds=None)
+            await self._workers.call(partial(run.storage.close, told=told), seconds=None)
         except Exception:
             log.exception("%s: its files could not be closed", run.id)
         if run.feed is None:

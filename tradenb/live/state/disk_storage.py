@@ -266,12 +266,26 @@ class DiskStorage(RequestFiles):
         rows = self.journal.read() if limit is None else self.journal.tail(limit)
         return events_of(rows, self.journal.path)
 
-    def close(self) -> None:
-        """Bring the views up to date, and give the lock back."""
+    def close(self, *, told: bool = False) -> None:
+        """Bring the views up to date, and give the lock back.
+
+        Parameters
+        ----------
+        told : bool
+            Journal and subscribers have all events: the next start tells none of them again.
+        """
         self._shown = None
-        if self._body:
-            self._write_views()
-        self._lock.release()
+        try:
+            if told and self._body.get("outbox"):
+                body = {**self._body, "outbox": []}
+                self._document.commit(body)
+                self._body = body
+        except (StateError, OSError) as error:
+            log.warning("%s; the next start tells its last events again", error)
+        finally:
+            if self._body:
+                self._write_views()
+            self._lock.release()
 
     def _begun_with(self, found: Found) -> Checkpoint | None:
         """Bring journal and views in order with what was loaded."""
