@@ -81,6 +81,11 @@ class Book:
         Of the rule; each instance asks its own function by this name.
     instances : sequence of Member
         The instances of the session that name the rule.
+
+    Attributes
+    ----------
+    refusing : set of callable
+        Functions of the rule that are known to refuse all who hold nothing.
     """
 
     def __init__(self, name: str, instances: Sequence[Member]) -> None:
@@ -117,7 +122,7 @@ class Book:
         else:
             self._holding[number] = held
         self._held: tuple[Held, ...] | None = None
-        self._refusing: set[RiskFunction] = set()
+        self.refusing: set[RiskFunction] = set()
 
     def add(self, place: float, trade: Trade) -> None:
         """Enter a closed trade of a member; of each instance the last 1,000 are kept.
@@ -130,11 +135,7 @@ class Book:
     def note_refusal(self, function: RiskFunction, seen: RiskBook) -> None:
         """Know of a rule, whose refusals hold, that it refuses all until something here changes."""
         if seen.ledger is self._closed.ledger and seen.signals is self._held:
-            self._refusing.add(function)
-
-    def is_refused_by(self, function: RiskFunction) -> bool:
-        """Tell whether it is known that a rule refuses all who hold nothing."""
-        return function in self._refusing
+            self.refusing.add(function)
 
     def at(self, now: int, asking: Member) -> RiskBook:
         """Return the book as it is now, without the signal of the one who asks.

@@ -93,21 +93,22 @@ def ask_risk_rules(
     return None
 
 
-def is_refused_again(instance: Instance, row: Refusing, candidate: Candidate, at: int) -> bool:
+def is_refused_again(instance: Instance, row: Refusing, reply: object, at: int) -> bool:
     """Tell whether it is known that a candidate belongs to a row of refusals.
 
     That is so while the first rule refused, and nothing in its book has changed; a candidate that
     breaks a rule of its own does not come before it.
     """
-    if not instance.books or row.exit_reason != "risk":
+    if type(reply) is not Candidate or not instance.books:
         return False
-    rule, state = instance.spec.risk[0], instance.state
-    if row.name != rule.name or not instance.books[0].is_refused_by(rule.function):
-        return False
-    if state.market is not None or state.execution is not None:
-        return False
-    rules = instance.rules
-    return is_plain(candidate, price_at(instance.candles, at, rules), rules)
+    rule, state, rules = instance.spec.risk[0], instance.state, instance.rules
+    return (
+        rule.function in instance.books[0].refusing
+        and row.name == rule.name
+        and row.exit_reason == "risk"
+        and state.market is state.execution is None
+        and is_plain(reply, price_at(instance.candles, at, rules), rules)
+    )
 
 
 def _include_peers(

@@ -169,8 +169,6 @@ def _next_ask(
     state, at = step.state, session.now
     if failure is not None or state.warming or instance.signals is not None:
         return 0
-    if reply is not None and instance.refusing is None:
-        return 0
     every, candles = state.every, instance.candles
     regular = candles.regular and every != WEEK
     following = at + every if regular else candles.next_due(at, every)

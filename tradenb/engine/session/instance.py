@@ -110,7 +110,8 @@ class AskRows:
     @property
     def count(self) -> int:
         """How often the strategy was called for a candidate."""
-        return sum([row.count for row in self.rows if row.asked == "entry" and row.was_called])
+        entries = [row for row in self.rows if row.asked == "entry"]
+        return sum([row.count for row in entries if row.outcome != "skipped" or row.was_called])
 
     @property
     def lost(self) -> int:

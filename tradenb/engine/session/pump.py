@@ -228,7 +228,7 @@ class Session:
     def refuses_again(self, instance: Instance, reply: object, at: int) -> bool:
         """Count a candidate that is refused as the one before it; False if that is not known."""
         row = instance.refusing
-        if row is None or self._find_peers is not None or type(reply) is not Candidate:
+        if row is None or self._find_peers is not None:
             return False
         if not is_refused_again(instance, row, reply, at):
             return False
@@ -261,17 +261,17 @@ class Session:
 
     def put(self, instance: Instance, step: Step) -> Step | None:
         """Return a step if it is due now, else put it into the schedule."""
-        events = step.events
+        events, at = step.events, step.at
         if events:
+            if instance.refusing is not None and "moved" in [event.kind for event in events]:
+                instance.refusing = None
             # Milestones on the way to the step have their place in the order already.
-            if events[-1].at == step.at:
-                events = tuple([event for event in events if event.at < step.at])
+            if events[-1].at == at:
+                events = tuple([event for event in events if event.at < at])
             self.event_queue.note_all(events, step.phase, instance.place)
-        if instance.refusing is not None and any(event.kind == "moved" for event in step.events):
-            instance.refusing = None
-        if step.at == self.now and step.phase == self._phase:
+        if at == self.now and step.phase == self._phase:
             return step
-        self.schedule.add(step.at, step.phase, instance.place, step)
+        self.schedule.add(at, step.phase, instance.place, step)
         return None
 
     def _apply(self, instance: Instance, step: Step) -> None:
