@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, assert_never
 
-from tradenb.core.candidate import Candidate
 from tradenb.core.events import WITHOUT_EFFECT, AskRow, Event
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
