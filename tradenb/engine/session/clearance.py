@@ -106,7 +106,8 @@ def is_refused_again(instance: Instance, row: Refusing, reply: object, at: int) 
         rule.function in instance.books[0].refusing
         and row.name == rule.name
         and row.exit_reason == "risk"
-        and state.market is state.execution is None
+        and state.market is None
+        and state.execution is None
         and is_plain(reply, price_at(instance.candles, at, rules), rules)
     )
 
