@@ -63,6 +63,35 @@ def test_a_run_that_cannot_begin_holds_up_no_run_that_shares_its_rule(
 
 
 @pytest.mark.realtime
+@pytest.mark.parametrize("hangs", ["load", "server_now"])
+@pytest.mark.parametrize("leave", ["release", "stop"])
+def test_a_run_whose_exchange_does_not_answer_is_left_at_once(
+    quick, gate, hangs, leave, monkeypatch
+):
+    monkeypatch.setattr("tradenb.live.loop.feed.LOAD_S", 1e6)
+    monkeypatch.setattr("tradenb.live.loop.startup.CALL_S", 1e6)
+
+    class Silent:
+        def __getattr__(self, name):
+            return getattr(quick.exchange, name)
+
+    asked = threading.Event()
+
+    def answer(*_):
+        asked.set()
+        gate.wait()
+        raise LookupError("too late")
+
+    source = Silent()
+    setattr(source, hangs, answer)
+    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=source)
+    assert asked.wait(60)
+    getattr(run, leave)()
+    assert run.wait(20)
+    assert run.status == "idle"
+
+
+@pytest.mark.realtime
 def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     asked = []
 

@@ -159,7 +159,11 @@ async def _within(
     seconds: float | None, future: asyncio.Future[Any], busy: Callable[[], bool]
 ) -> Any:
     """Wait for a call; one that takes too long is left behind, and can be asked about."""
-    done, _ = await asyncio.wait({future}, timeout=seconds)
+    try:
+        done, _ = await asyncio.wait({future}, timeout=seconds)
+    except asyncio.CancelledError:
+        future.add_done_callback(_ignored)
+        raise
     if done:
         return future.result()
     late = StrategyTimeout(f"took longer than {seconds:g} s and was left behind")
