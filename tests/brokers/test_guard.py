@@ -72,6 +72,29 @@ def test_protection_that_is_gone_is_placed_again_and_the_next_start_goes_on_with
     assert after.ledger.stops == ()
 
 
+@pytest.mark.parametrize(("refused", "longest_ms"), [(True, 2_000), (False, 60_000)])
+def test_a_key_that_is_refused_ends_the_look_and_an_exchange_that_is_silent_is_tried_again(
+    refused, longest_ms
+):
+    made, tries = opened(), []
+
+    class Closed:
+        trouble, key_refused = "as the test says", refused
+
+        def __init__(self, symbol, clock):
+            self.now = clock.now
+
+        async def open(self):
+            tries.append(self.now())
+
+    before = made.clock.now()
+    (row,) = guard(made, broker_of=lambda *_: replace(made.broker, connect=Closed))
+    assert not row.safe
+    assert ("key_refused: as the test says" in row.words) == refused
+    assert (len(tries) == 1) == refused
+    assert longest_ms / 2 - 2_000 < made.clock.now() - before <= longest_ms
+
+
 def test_on_an_account_are_runs_that_hold_something_and_those_that_a_process_has():
     def found(made, account):
         return [held.key for held in runs_on(made.disk, made.home, account)]
@@ -333,14 +356,14 @@ def test_one_run_that_cannot_be_looked_at_does_not_keep_it_from_the_others(monke
 
 def test_a_lock_that_cannot_be_tried_is_that_of_a_process_nobody_knows(monkeypatch):
     made = opened()
-    lock = made.disk.lock
+    is_locked = made.disk.is_locked
 
     def unreadable(path):
         if path == made.home.lock(KEY):
             raise OSError(5, "Input/output error")
-        return lock(path)
+        return is_locked(path)
 
-    monkeypatch.setattr(made.disk, "lock", unreadable)
+    monkeypatch.setattr(made.disk, "is_locked", unreadable)
     (held,) = runs_with_orders(made.disk, made.home)
     assert held.pid == 0
     assert guard(made) == []

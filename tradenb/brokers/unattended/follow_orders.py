@@ -54,7 +54,7 @@ async def follow(
     until_flat: bool = False,
     sleep: Callable[[float], Any] = asyncio.sleep,
 ) -> None:
-    """Let an order manager follow a document until there is nothing to do.
+    """Let an order manager follow a document until there is nothing to do, or its key is refused.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ async def follow(
     managers.start([run])
     ends = clock.monotonic() + seconds
     try:
-        while clock.monotonic() < ends and not stops():
+        while clock.monotonic() < ends and not stops() and not _is_refused(run):
             if run.has_looked:
                 rests = not until_flat and managers.idle_ms(run.id) >= IDLE_MS and _is_covered(run)
                 if rests or is_flat(run.known_ledger, run.desired):
@@ -84,6 +84,11 @@ async def follow(
         if stops():
             managers.cancel()
         await managers.end(run.id)
+
+
+def _is_refused(run: DocumentRun) -> bool:
+    """Tell whether the exchange refused the key at once; another try would be in vain."""
+    return run.ledger is None and any(alarm.name == "key_refused" for alarm in run.alarms)
 
 
 def _is_covered(run: DocumentRun) -> bool:
