@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
+from tradenb.core.candles.arrays import Times
 from tradenb.core.rules import Rules
-from tradenb.core.timeframe import MINUTE, iso
+from tradenb.core.timeframe import DAY, MINUTE, iso
 
 CANDLES_OF: Final = "candles of "
 MANY_LATE: Final = 3
 """So many asks in a row that were left out because of late candles are told."""
 NONE_MS: Final = 60 * MINUTE
 """So long without a candle, what is held is told to be followed by none; thin symbols miss some."""
+
+_EPOCH: Final = 3  # a Thursday, counted from Monday
+_FRIDAY: Final = 4
 
 
 def late_warning(symbol: str, delays_ms: Sequence[int], rules: Rules) -> str:
@@ -48,6 +54,34 @@ of 2024-01-01 00:01 would have touched the stop 98'
         f"{CANDLES_OF}{symbol} change after they were acted on; raise settle_seconds "
         f"({rules.settle_seconds:g}): {count:,} so far, that of {iso(close)} {last}"
     )
+
+
+def closed_until(times: Times, since: int) -> int:
+    """Return until when a market may be closed that has closed at this time of the day before.
+
+    A gap of an hour or more that began within an hour of this time, on whichever day, may come
+    again, as long as the longest of them and an hour more; from a Friday on for two days more.
+
+    Parameters
+    ----------
+    times : (n,) int64
+        Open times of the candles so far, ms UTC.
+    since : int
+        Close of the last one, ms UTC.
+
+    Returns
+    -------
+    int
+        ms UTC; `since` itself where the market has not closed at this time.
+    """
+    gaps = np.diff(times) - MINUTE
+    begun = times[:-1] + MINUTE - since
+    apart = np.abs((begun + DAY // 2) % DAY - DAY // 2)
+    found = gaps[(gaps >= NONE_MS) & (apart <= NONE_MS)]
+    if not len(found):
+        return since
+    weekend = 2 * DAY if (since // DAY + _EPOCH) % 7 == _FRIDAY else 0
+    return since + int(found.max()) + NONE_MS + weekend
 
 
 def none_warning(symbol: str, since: int, now: int) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tradenb.brokers.status.order_status import OrderStatus, order_status
 from tradenb.engine.specs.registry import registry
-from tradenb.live.arrival.candle_warnings import none_warning
+from tradenb.live.arrival.candle_warnings import closed_until, none_warning
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.error_file import words_of
 from tradenb.live.status.pending_commands import PendingCommand, pending
@@ -82,7 +82,11 @@ def _without_candles(run: RunRecord) -> tuple[str, ...]:
         return ()  # the next recorded candle may be days later
     now = run.clock.now() - (getattr(run.source, "clock_ahead_ms", None) or 0)
     words = none_warning(run.symbol, state.cursor, now)
-    return (words,) if words else ()
+    if not words or run.instance is None:
+        return ()
+    candles = run.instance.candles
+    closed = not candles.regular and now < closed_until(candles.time, state.cursor)
+    return () if closed else (words,)
 
 
 def _orders_of(run: RunRecord) -> OrderStatus | None:
