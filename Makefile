@@ -80,7 +80,8 @@ orders: $(DEV)  ## play 20,000 lives of the order machine, 300 of whole runs, an
 
 soak: $(DEV)  ## run the longest tests, property tests with many examples, 5,000 simulated lives
 	$(PYTEST) -n $(WORKERS) $(SPREAD) -m soak
-	TRADENB_HYPOTHESIS=soak $(PYTEST) -n $(WORKERS) $(SPREAD) --timeout=1800 -m hypothesis tests
+	TRADENB_HYPOTHESIS=soak $(PYTEST) -n $(WORKERS) $(SPREAD) --timeout=1800 \
+		-o faulthandler_timeout=4000 -m hypothesis tests
 	$(BIN)/python -m tradenb.testing.simulation --seeds 5000
 	ORDER_LIVES=100000 LIVE_ORDER_LIVES=10000 $(PYTEST) -n $(WORKERS) $(SPREAD) \
 		tests/laws/test_order_lives.py tests/laws/test_live_order_lives.py

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -186,3 +187,21 @@ def test_every_verb_of_the_makefile_is_explained():
     phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)", makefile, flags=re.MULTILINE)[1]
     explained = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
     assert set(phony.replace("\\", " ").split()) == explained
+
+
+def test_a_test_that_waits_for_a_thread_for_ever_ends_its_process_and_is_named(tmp_path):
+    (tmp_path / "test_hangs.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Event\n\n\n"
+        "def test_a_worker_that_never_returns():\n"
+        "    with ThreadPoolExecutor(1) as pool:\n"
+        "        pool.submit(Event().wait).result()\n"
+    )
+    quick = ["--timeout=1", "-o", "faulthandler_timeout=3", "-p", "no:cacheprovider"]
+    given = [str(tmp_path), "-c", str(TOP / "pyproject.toml"), *quick]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *given],
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "in test_a_worker_that_never_returns" in done.stderr
