@@ -12,8 +12,8 @@ import pytest
 
 from tests.store.samples import HOME, KEY
 from tradenb.errors import StateWriteError, UnknownName, UsageError
-from tradenb.store.control import kill_switch, peek, receive, remove, requests_in, send
-from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.control import kill_switch, peek, receive, requests_in, send
+from tradenb.store.filesystem import DiskFilesystem, forget
 from tradenb.store.paths import Home, Key
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
@@ -55,8 +55,8 @@ def test_a_request_stays_until_it_is_removed():
     for _ in range(3):
         (waiting,) = receive(disk, HOME.control(KEY), KEY).waiting
         assert waiting.request == request
-    remove(disk, [waiting])
-    remove(disk, [waiting])
+    forget(disk, waiting.path)
+    forget(disk, waiting.path)
     assert receive(disk, HOME.control(KEY), KEY) == ((), (), ())
 
 
@@ -126,7 +126,7 @@ def test_a_request_may_be_written_by_hand():
     disk.plant(FOLDER / "anything.json", json.dumps(BY_HAND, indent=2).encode())
     (waiting,) = receive(disk, HOME.control(KEY), KEY).waiting
     assert (waiting.request.kind, waiting.request.signal_id) == ("stop", None)
-    remove(disk, [waiting])
+    forget(disk, waiting.path)
     assert disk.files() == {}
 
 
@@ -192,7 +192,8 @@ def test_a_flood_of_requests_is_taken_a_thousand_at_a_time():
         disk._contents.there(_folder(disk) / f"{n:015d}-{n}.json").write(0, text % (n, n))
     received = receive(disk, HOME.control(KEY), KEY)
     assert len(received.waiting) == 1_000
-    remove(disk, received.waiting)
+    for each in received.waiting:
+        forget(disk, each.path)
     left = receive(disk, HOME.control(KEY), KEY).waiting
     assert [item.request.wall for item in left] == [1_000, 1_001, 1_002]
 

@@ -113,7 +113,13 @@ def assemble(
     for place, (spec, symbol) in enumerate(pairs):
         closed = ClosedCandles(histories, symbol, windowed=windowed)
         make_context = functools.partial(
-            _context, symbol, spec, plan, histories, Indicators(spec.declared, closed)
+            Context,
+            symbol,
+            "backtest",
+            plan.rules,
+            histories,
+            indicators=Indicators(spec.declared, closed),
+            every=spec.every_ms,
         )
         if note_time is not None:
             note = functools.partial(note_time, spec.name, symbol)
@@ -162,17 +168,6 @@ def _compute(
     except Exception as error:
         words = f"{what} failed: {type(error).__name__}: {error}"
         raise StrategyError(words, symbol=symbol) from error
-
-
-def _context(
-    symbol: str,
-    spec: StrategySpec,
-    plan: Plan,
-    histories: Histories,
-    indicators: Indicators,
-    saved: str,
-) -> Context:
-    return Context(symbol, "backtest", plan.rules, histories, saved, indicators, spec.every_ms)
 
 
 def _begun(plan: Plan, spec: StrategySpec, symbol: str, start: int) -> State:

@@ -23,13 +23,12 @@ from tradenb.live.status.pending_commands import PendingCommand
 from tradenb.live.status.report_methods import ReportMethods
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus, not_running, with_last_error
-from tradenb.store.control import send
+from tradenb.store.control import RequestKind, send
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.lock import FileLock
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
-from tradenb.store.request import RequestKind
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,11 +11,10 @@ from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateLocked
 from tradenb.live.attached_run import AttachedRun
-from tradenb.store.control import requests_in, send
+from tradenb.store.control import Request, requests_in, send
 from tradenb.store.filesystem import DiskFilesystem, forget
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
-from tradenb.store.request import Request
 
 HANDOVER_S: Final = 30.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from time import time_ns
-from typing import Any, Final, TypeGuard, get_args
+from typing import Any, Final, TypeGuard
 
 from tradenb.core.lifecycle.state import BY_HAND
 from tradenb.engine.hand_commands import hand_values
@@ -18,16 +18,14 @@ from tradenb.live.live_run import handle_of
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.status.run_files import is_locked
 from tradenb.panel.watch_runs import Location, Watch
-from tradenb.store.control import MARKER, requests_in, send, turn_on_kill
+from tradenb.store.control import KINDS, MARKER, RequestKind, requests_in, send, turn_on_kill
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home
-from tradenb.store.request import RequestKind
 
 KILL: Final = "kill"
 """What no single run is asked for: everything under its home closes."""
-_KINDS: Final = get_args(RequestKind)
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 _LONGEST: Final = 64
 
@@ -91,7 +89,7 @@ def _values(kind: str, given: object) -> dict[str, object] | None:
 
 def is_kind(kind: str) -> TypeGuard[RequestKind]:
     """Tell whether a request of this kind exists."""
-    return kind in _KINDS
+    return kind in KINDS
 
 
 def marker_of(home: Home) -> str:

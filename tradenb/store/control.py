@@ -1,4 +1,4 @@
-"""Requests to a run from outside: one file each, watched by its loop; works without Jupyter.
+"""`Request`: what is asked of a run from outside, one file each; works without Jupyter.
 
 The kill switch is the file `KILL`: everything under its home closes at once (`flatten`) or stops
 acting (`halt`, and whatever else it says).
@@ -9,14 +9,19 @@ from __future__ import annotations
 import codecs
 import contextlib
 import itertools
+import math
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from tradenb.core.timeframe import LATEST
+from tradenb.core.validation.terms import ID_LIMIT
 from tradenb.errors import StateWriteError, UsageError, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
+from tradenb.store.document.plain_record import record_of
 from tradenb.store.filesystem import (
     Filesystem,
     forget,
@@ -25,13 +30,25 @@ from tradenb.store.filesystem import (
     replace_whole,
 )
 from tradenb.store.paths import Home, Key
-from tradenb.store.request import Received, Request, RequestKind, Waiting, checked_request
 
+RequestKind = Literal[
+    "stop",
+    "flatten",
+    "cancel",
+    "close",
+    "move",
+    "withdraw",
+    "abandon",
+    "release",
+    "keep_ours",
+    "take_theirs",
+]
 KillKind = Literal["halt", "flatten", "unreadable"]
 KINDS: Final = get_args(RequestKind)
 DECISIONS: Final = frozenset({"keep_ours", "take_theirs"})
 MARKER: Final = "HOME"
 ACCEPTED: Final = ".accepted"
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LIMIT: Final = 1 << 16
 _AT_A_TIME: Final = 1_000
 _WALL_DIGITS: Final = 15
@@ -42,6 +59,81 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+class Request(NamedTuple):
+    """What a user asks of a run.
+
+    Attributes
+    ----------
+    id : str
+        Of the request; a run remembers the ids it obeyed until their files are gone.
+    wall : int
+        When it was given, ms UTC.
+    kind : {"stop", "flatten", "cancel", "withdraw", "abandon", "release", "keep_ours", ...}
+        The last two decide which state holds when another program wrote the document.
+    signal_id, cancel_id : str or None
+        Only for cancel: the signal meant (None is whatever is scheduled), and the words that come
+        back in the note.
+    request_id : str or None
+        Only for withdraw: the request meant (None is all that were given before).
+    price : float or None
+        Only for abandon.
+    values : dict or None
+        Only for close and move.
+    """
+
+    id: str
+    wall: int
+    kind: RequestKind
+    strategy: str
+    symbol: str
+    signal_id: str | None = None
+    cancel_id: str | None = None
+    request_id: str | None = None
+    price: float | None = None
+    values: dict[str, Any] | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is said, as a plain dict."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Waiting(NamedTuple):
+    """A request and its file, to be removed when the request is in a committed document."""
+
+    request: Request
+    path: Path
+
+
+class Received(NamedTuple):
+    """What is in the folder of the requests to a run.
+
+    Attributes
+    ----------
+    waiting : tuple of Waiting
+        The requests, in order.
+    refused : tuple of (Path, str)
+        What is not a request and was moved aside: where it is now, and why.
+    unreadable : tuple of (Path, str)
+        What may be a request and cannot be read, or can be neither read nor moved aside.
+    """
+
+    waiting: tuple[Waiting, ...] = ()
+    refused: tuple[tuple[Path, str], ...] = ()
+    unreadable: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the files that are still there."""
+        waiting, unreadable = self.waiting, self.unreadable
+        return {item.path.name for item in waiting} | {path.name for path, _ in unreadable}
+
+    @property
+    def unreadable_words(self) -> str:
+        """What cannot be read, and why."""
+        return "; ".join(f"{path} ({words})" for path, words in self.unreadable)
 
 
 def send(
@@ -172,15 +264,6 @@ def requests_in(filesystem: Filesystem, folder: Path) -> list[str]:
         return []
 
 
-def remove(filesystem: Filesystem, waiting: Iterable[Waiting]) -> None:
-    """Remove requests that are in a committed document, or ended the loop, or raise OSError.
-
-    The id of one that cannot be removed has to be remembered until it can.
-    """
-    for item in waiting:
-        forget(filesystem, item.path)
-
-
 def words_of(error: OSError) -> str:
     """Say what the system says, without the file's name."""
     return str(error.strerror or error)
@@ -271,3 +354,35 @@ def _read(filesystem: Filesystem, path: Path, key: Key) -> Request:
     if (request.strategy, request.symbol) != key:
         raise Damaged(f"it belongs to {request.symbol}:{request.strategy}")
     return request
+
+
+def checked_request(found: object) -> Request:
+    """Return the request of a plain dict.
+
+    Raises
+    ------
+    Damaged
+        When it is none, or makes no sense; the words say everything that is wrong.
+    """
+    request = record_of(Request, found)
+    unknown = found.keys() - {*Request._fields} if isinstance(found, Mapping) else ()
+    problems = [*(f"there is no field {name!r:.80}" for name in unknown), *_problems(request)]
+    if problems:
+        raise Damaged("; ".join(problems))
+    return request
+
+
+def _problems(request: Request) -> Iterator[str]:
+    if not _ID.fullmatch(request.id):
+        yield f"id must be 1 to 64 letters, digits, _ or -, was {request.id!r:.80}"
+    if not 0 <= request.wall < LATEST:
+        yield f"wall must be ms UTC before the year 2200, was {request.wall}"
+    for name in ("signal_id", "cancel_id", "request_id"):
+        label = getattr(request, name)
+        if label is not None and len(label) > ID_LIMIT:
+            yield f"{name} must be at most {ID_LIMIT} characters, was {label!r:.80}"
+    price = request.price
+    if (request.kind == "abandon") != (price is not None):
+        yield "abandon needs a price, and nothing else takes one"
+    if price is not None and not 0 < price < math.inf:
+        yield f"price must be a finite number above 0, was {price}"

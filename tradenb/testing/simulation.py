@@ -27,8 +27,8 @@ from tradenb.call_errors import readable
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateError, TradenbError
 from tradenb.store.codec import dump
+from tradenb.store.control import Request
 from tradenb.store.paths import Key
-from tradenb.store.request import Request
 from tradenb.testing.world.call_log import CallLog, watched_storage
 from tradenb.testing.world.fake_disk import Crash
 from tradenb.testing.world.foreign_files import ForeignDisk, ForeignFile, asked_meanwhile

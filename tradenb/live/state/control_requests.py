@@ -15,12 +15,12 @@ from tradenb.core.lifecycle.state import Command
 from tradenb.core.timeframe import iso
 from tradenb.errors import StateError, UsageError, unknown
 from tradenb.store import control
-from tradenb.store.filesystem import Filesystem
+from tradenb.store.control import Waiting
+from tradenb.store.filesystem import Filesystem, forget
 from tradenb.store.paths import Home, Key
-from tradenb.store.request import Waiting
 
 if TYPE_CHECKING:
-    from tradenb.store.request import Request as Given
+    from tradenb.store.control import Request as Given
 
 
 log = logging.getLogger("tradenb")
@@ -238,7 +238,7 @@ class RequestFiles:
         """Remove the files of requests; one that stays, in a folder of another user, is known."""
         for item in waiting:
             with contextlib.suppress(OSError):
-                control.remove(self._filesystem, [item])
+                forget(self._filesystem, item.path)
                 self._seen.discard(item.path.name)
 
     def has_requests(self) -> bool:
