@@ -21,7 +21,6 @@ from tradenb.core.timeframe import MINUTE
 from tradenb.errors import TradenbError
 from tradenb.live.loop.conflict import decide
 from tradenb.live.loop.feed import Feed, FeedKey
-from tradenb.live.loop.first_state import ends_unbegun
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord, due_after
 from tradenb.live.loop.startup import Startup
@@ -216,7 +215,7 @@ class Scheduler:
         """Give back the runs that have ended or are to be released, unless they tick just now."""
         for run in self._runs:
             if run.id in self._busy:
-                if run.feed is None and _is_left(run):
+                if run.feed is None and run.releasing:
                     self._startup.forget(run)  # the exchange may not answer for minutes
                 continue
             # A state that is not on disk has not ended: the next tick tries to save it again.
@@ -289,11 +288,6 @@ def _rules_of(run: RunRecord) -> list[object]:
     if run.account is not None:
         names.append(account_key(run.account.name))
     return [(run.storage.home, name) for name in names]
-
-
-def _is_left(run: RunRecord) -> bool:
-    """Tell whether a run that has not begun is to end."""
-    return run.releasing or any(ends_unbegun(run, command) for command in [*run.commands])
 
 
 def _is_due(run: RunRecord, now: int) -> bool:
