@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from tradenb.engine.context import Context as Context
     from tradenb.engine.position_view import Position as Position
     from tradenb.engine.specs import risks as risks
+    from tradenb.engine.specs.decorators import Strategy as Strategy
     from tradenb.engine.specs.decorators import risk as risk
     from tradenb.engine.specs.decorators import strategy as strategy
-    from tradenb.engine.specs.strategy_class import Strategy as Strategy
     from tradenb.exchanges.candles_function import candles as candles
     from tradenb.exchanges.ccxt.ccxt_factory import ccxt_exchange as ccxt_exchange
     from tradenb.exchanges.function_source import exchange as exchange
@@ -82,7 +82,7 @@ _HOMES: Final[dict[str, str]] = {
     "Position": "tradenb.engine.position_view",
     "Result": "tradenb.backtest",
     "Rules": "tradenb.core.rules",
-    "Strategy": "tradenb.engine.specs.strategy_class",
+    "Strategy": "tradenb.engine.specs.decorators",
     "TimeLike": "tradenb.core.timeframe",
     "Trade": "tradenb.core.signal",
     "add": "tradenb.core.actions",

@@ -11,7 +11,7 @@ import pytest
 
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.inputs import data
-from tradenb.engine.specs.strategy_class import Strategy
+from tradenb.engine.specs.decorators import Strategy
 
 BASE = """
 def dip(ctx, n=5, *, factor=0.985):

@@ -10,8 +10,8 @@ import pytest
 from tests.sources import T0
 from tradenb.core.risk import RiskBook
 from tradenb.engine.call import checked_function, is_async
+from tradenb.engine.specs.decorators import Strategy
 from tradenb.engine.specs.risk_spec import RiskSpec
-from tradenb.engine.specs.strategy_class import Strategy
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import SpecError
 

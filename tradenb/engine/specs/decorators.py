@@ -1,4 +1,4 @@
-"""`@tn.strategy` and `@tn.risk`: how functions become specs with a name."""
+"""`@tn.strategy` and `@tn.risk`: how functions, and classes of `Strategy`, become specs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,38 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tradenb.call_errors import explained
 from tradenb.engine.call import CALLBACKS, checked_function, is_async
-from tradenb.engine.specs.manage_function import Manager
+from tradenb.engine.context import Context
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.risk_spec import RiskSpec
-from tradenb.engine.specs.strategy_class import Strategy
-from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.engine.specs.strategy_spec import Manager, StrategySpec
 from tradenb.errors import SpecError
 
 if TYPE_CHECKING:
     from tradenb.core.events import Event
 
 _TAKES: Final = ("book", "candidate")
+
+
+class Strategy:
+    """Base of strategies written as classes: override `get_signal`.
+
+    Methods named on_open, on_close, on_schedule, on_milestone, on_cancel and on_ping are used as
+    callbacks; one named manage is the manage function. Register the class, or an object of it, with
+    `tn.strategy`.
+
+    Examples
+    --------
+    >>> class Quiet(Strategy):
+    ...     def get_signal(self, ctx):
+    ...         return None
+    """
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, a strategy once @tn.strategy(...) registers it>"
+
+    def get_signal(self, ctx: Context) -> object:  # noqa: ARG002 - to be overridden
+        """Return None, `tn.long(...)`, `tn.short(...)` or a mapping."""
+        raise SpecError(f"{type(self).__name__} must define get_signal(self, ctx)")
 
 
 @explained("tn.strategy")

@@ -7,7 +7,7 @@ instance (engine/session/instance.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -21,12 +21,32 @@ from tradenb.engine.history.indicators import (
     checked_window,
     nothing,
 )
-from tradenb.engine.specs.manage_function import Manager
 from tradenb.engine.specs.named_spec import NamedSpec, first_line
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.errors import SpecError, UsageError
 
 Function = Callable[..., Any]
+
+
+class Manager(NamedTuple):
+    """A function that is asked about what a strategy has open.
+
+    Attributes
+    ----------
+    every : str
+        Interval at which it is asked, a timeframe.
+    waiting : bool
+        It is asked about a scheduled signal, too.
+    """
+
+    function: Callable[..., Any]
+    every: str
+    waiting: bool
+
+    @property
+    def every_ms(self) -> int:
+        """Interval at which it is asked, ms."""
+        return timeframe_ms(self.every)
 
 
 class StrategySpec(NamedSpec):
