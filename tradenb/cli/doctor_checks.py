@@ -162,7 +162,8 @@ def _positions(runs: Sequence[RunStatus]) -> Iterator[Check]:
     """Report what needs the user now: positions that nothing watches, errors, silence."""
     for run in runs:
         told = run.label == "alarm"  # by `order_checks`
-        if run.trouble and run.saved and not told and (run.unwatched or run.status == "running"):
+        matters = run.unwatched or run.unknown or run.status == "running"
+        if run.trouble and run.saved and not told and matters:
             yield Check(run.label, "wrong", f"{run.id}: {run.trouble}")
 
 

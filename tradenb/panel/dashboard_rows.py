@@ -93,6 +93,8 @@ def doubt_of(status: RunStatus, replica: Replica) -> str:
     if status.old_code:
         return status.old_code
     waits = status.mode == "live" and state is not None and state.is_scheduled
+    if status.unknown:
+        return status.error
     if status.status == "idle" and waits:
         return f"no process watches the entry that waits. {status.way_on}"
     return status.note if status.starting or status.stopping else ""
@@ -130,7 +132,8 @@ def health_of(statuses: Sequence[RunStatus], rows: Sequence[Row], errors: int) -
     running = [row for row in rows if row["running"]]
     unwatched = [row for row in rows if row["unwatched"]]
     bad = [row for row in running if row["trouble"]]
-    doubt = [row for row in running if row["doubt"] or row["warnings"]]
+    seen = [*running, *(row for row in rows if row["status"] == "unknown")]
+    doubt = [row for row in seen if row["doubt"] or row["warnings"]]
     level = "bad" if bad or unwatched else "doubt" if doubt else "good" if running else "empty"
     words = [f"{len(running)} of {plural(len(rows), 'run')} running" if rows else "no runs"]
     if unwatched:

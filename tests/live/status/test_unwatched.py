@@ -16,7 +16,11 @@ from tests.live.processes import bot
 from tradenb.cli import main
 from tradenb.engine.specs.registry import registry
 from tradenb.live.live_run import record_of
+from tradenb.live.notifications.alarms import alarms_of
 from tradenb.live.resume_run import is_known_here, resume
+from tradenb.live.status.listing import statuses
+from tradenb.panel.dashboard_rows import health_of, row_of
+from tradenb.panel.replica import Replica
 from tradenb.store.codec import Generation
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, launch_of, note_launch
@@ -100,6 +104,13 @@ def test_where_locks_cannot_be_read_nobody_is_said_to_watch_or_not(position, mon
     assert "unknown" in said
     assert "(No locks available), so it is not known whether a process runs it" in said
     assert "no process watches" not in said
+    assert main(["doctor"]) == 1
+    assert "! unknown: BTCUSDT:opens: " in capsys.readouterr().out
+    (status,) = statuses([], find_home(None))
+    assert [alarm.code for alarm in alarms_of(status)] == ["unwatched"]
+    row = row_of(status, Replica())
+    assert "so it is not known whether a process runs it" in row["doubt"]
+    assert health_of([status], [row], 0)["level"] == "doubt"
 
 
 @pytest.mark.realtime

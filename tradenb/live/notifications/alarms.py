@@ -45,6 +45,8 @@ def alarms_of(status: RunStatus) -> list[Alarm]:
 
 
 def _unwatched(status: RunStatus) -> str:
+    if status.unknown and status.state is not None and status.state.is_open:
+        return f"{status.holds}: {status.error}"
     if not status.unwatched:
         return ""
     return f"{status.holds}: no process watches its stop and target. {status.way_on}"
