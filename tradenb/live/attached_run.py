@@ -193,9 +193,9 @@ class AttachedRun(CommandMethods, ReportMethods):
         return True
 
     def _written(self) -> Written:
-        from tradenb.live.status.run_fills import Written, booked_by_orders
+        from tradenb.live.status.run_fills import Written, booked_by
 
-        return Written(self.event_list(), self.lived, Rules(), booked_by_orders(self._state()))
+        return Written(self.event_list(), self.lived, Rules(), booked_by(self._state()))
 
     def _band(self) -> Band | None:
         return self._status().band

@@ -241,11 +241,11 @@ class LiveRun(CommandMethods, ReportMethods):
         return self._record.state
 
     def _written(self) -> Written:
-        from tradenb.live.status.run_fills import Written, booked_by_orders
+        from tradenb.live.status.run_fills import Written, booked_by
 
         storage = self._record.storage
         rules, state = self._record.rules_in_force, self._record.state
-        return Written(storage.events(), storage.recording, rules, booked_by_orders(state))
+        return Written(storage.events(), storage.recording, rules, booked_by(state))
 
     def _band(self) -> Band | None:
         return self._record.band

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import tradenb as tn
 from tests.live.fakes import SYMBOL, until
 from tests.sources import DAY, T0, candles, exchange, flat, minute
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.live.attached_run import attached
 from tradenb.live.live_run import record_of
+from tradenb.live.status.run_report import report_of_files, report_of_run
 from tradenb.store.paths import Key
 from tradenb.testing.world.simulated_world import Action, World
 
@@ -130,12 +133,12 @@ def test_runs_that_share_an_account_agree_on_it(tmp_path):
 @pytest.mark.no_cover
 def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     spec = tn.strategy("rehearsed-money", every="1h")(
-        lambda ctx: tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=90)
+        lambda ctx: tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=300)
     )
     walk = tn.testing.random_walk(seed=4, days=2)
     account = tn.Account(cash=5_000.0, risk=1.0, funding_percent=0.01)
     given = {"strategy": spec, "exchange": walk, "account": account}
-    given |= {"start": "2024-01-01T12:00", "end": "2024-01-02T00:00"}
+    given |= {"start": "2024-01-01T04:00", "end": "2024-01-02T00:00"}
     result = tn.backtest.run(SYMBOL, progress=False, **given)
     run = tn.live.rehearse(SYMBOL, home=tmp_path, speed=None, **given)
     run.wait(60)
@@ -149,3 +152,10 @@ def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     assert run.fills()[["quantity", "value", "fee"]].equals(
         result.fills[["quantity", "value", "fee"]]
     )
+    assert kept.charged.paid > kept.charged.of_position > 0  # a closed position paid, too
+    (elsewhere,) = attached(run.home, ended=True)
+    for each in (run, elsewhere):
+        pd.testing.assert_frame_equal(each.trades(), result.trades, check_exact=True)
+    reports = report_of_run(record_of(run)), report_of_files(elsewhere._files)
+    for report in reports:
+        assert [trade.pnl for trade in report.trades] == result.trades.pnl.to_list()

@@ -98,7 +98,8 @@ class ReportMethods(ABC):
 
         They are made of the journal. mae_percent and mfe_percent are measured on the candles that
         the run wrote down; they are NaN where those of the entry or the exit are not kept. A run
-        without a record has no r_multiple either.
+        without a record has no r_multiple either. Money is as the run booked it; that of trades
+        before the last 1,000 comes from their fills, without funding.
         """
         from tradenb.view.event_frames import trade_frame
 

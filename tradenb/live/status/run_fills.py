@@ -37,7 +37,7 @@ class Written(NamedTuple):
     rules : Rules
         Where the record says nothing.
     booked : sequence of Trade
-        Those that an exchange filled, as the document has them: with the fees that were taken.
+        The newest, as the document has them: with the funding and the fees that were taken.
     """
 
     events: list[Event]
@@ -140,13 +140,13 @@ def trades_in_money(trades: Sequence[Trade], fills: Iterable[Fill]) -> list[Trad
     return [_in_money(trade, whole.get((trade.signal_id, trade.closed_at), ())) for trade in trades]
 
 
-def booked_by_orders(state: State | None) -> Sequence[Trade]:
-    """Return the closed positions that an exchange filled."""
-    return () if state is None or state.execution is None else state.trades
+def booked_by(state: State | None) -> Sequence[Trade]:
+    """Return the closed positions as the run has booked them: with funding and fees taken."""
+    return () if state is None else state.trades
 
 
 def as_booked(trades: Sequence[Trade], booked: Iterable[Trade]) -> list[Trade]:
-    """Return trades with the money that an exchange took and gave, where that is known."""
+    """Return trades with the money that was booked for them, where that is known."""
     known = {(each.signal_id, each.closed_at): each for each in booked}
     return [known.get((each.signal_id, each.closed_at), each) for each in trades]
 

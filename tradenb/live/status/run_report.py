@@ -16,7 +16,13 @@ from tradenb.core.timeframe import MINUTE, iso
 from tradenb.engine.position_view import position_of
 from tradenb.live.status.position_words import held_now
 from tradenb.live.status.run_files import RunFiles
-from tradenb.live.status.run_fills import NO_CANDLES, run_fills, trades_in_money
+from tradenb.live.status.run_fills import (
+    NO_CANDLES,
+    as_booked,
+    booked_by,
+    run_fills,
+    trades_in_money,
+)
 from tradenb.live.status.run_history import NEWEST, RunHistory, history_of
 from tradenb.live.status.run_status import RunStatus, stage, with_last_error
 from tradenb.live.status.status_markdown import status_markdown
@@ -201,7 +207,7 @@ def report_of_run(run: RunRecord, *, trades: bool = True) -> RunReport:
     status = with_last_error(status_of_run(run), lambda count: history.newest[-count:])
     if trades and status.money is not None:
         lived = run.storage.recording(NO_CANDLES)
-        history = _in_money(history, run.storage.events(), lived, status.rules)
+        history = _in_money(history, run.storage.events(), lived, status)
     return RunReport(
         status,
         history,
@@ -218,12 +224,13 @@ def report_of_files(files: RunFiles, *, trades: bool = True) -> RunReport:
     status = with_last_error(status, lambda count: history.newest[-count:])
     if trades and status.money is not None:
         lived = files.recording.read(NO_CANDLES)
-        history = _in_money(history, files.events(), lived, status.rules)
+        history = _in_money(history, files.events(), lived, status)
     return RunReport(status, history, read_changes=cache(lambda: files.events(DRAWN)))
 
 
 def _in_money(
-    history: RunHistory, events: Iterable[Event], lived: Iterable[Any], rules: Rules
+    history: RunHistory, events: Iterable[Event], lived: Iterable[Any], status: RunStatus
 ) -> RunHistory:
     """Give the trades of a run with an account what they were in money."""
-    return history._replace(trades=trades_in_money(history.trades, run_fills(events, lived, rules)))
+    trades = trades_in_money(history.trades, run_fills(events, lived, status.rules))
+    return history._replace(trades=as_booked(trades, booked_by(status.state)))
