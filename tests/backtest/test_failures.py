@@ -56,6 +56,8 @@ def test_whatever_a_strategy_raises_is_an_error_event_and_the_run_goes_on(error)
     [
         (lambda ctx: ctx.postion, "did you mean 'position'?"),
         (lambda ctx: ctx.candles("5m", 1).closes, "did you mean 'close'"),
+        (lambda ctx: ctx.prices, "did you mean 'price' or 'average_price'? (line"),
+        (lambda ctx: ctx.account.equity, "; ctx.account is None without account=tn.Account("),
     ],
 )
 def test_a_name_that_is_not_there_is_told_with_what_was_meant(wrong, meant):
@@ -87,6 +89,7 @@ def test_one_error_is_one_error():
         object(),
         lambda: None,
         tn.long,
+        tn.close(),
         (number for number in "ab"),
     ],
     ids=lambda answer: type(answer).__name__,
@@ -98,6 +101,7 @@ def test_an_answer_that_is_no_candidate_is_rejected_by_its_type(answer):
     ] * 4
     note = result.event_list[0].note or ""
     assert note.startswith("candidate_type | an answer must be None, tn.long(...), tn.short(...)")
+    assert "of a manage function also tn.close(...) and the like" in note
 
 
 @pytest.mark.parametrize("answer", [{}, {"position": "long"}, {"take_profit": "x", "colour": 1}])

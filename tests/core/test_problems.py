@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradenb.core.candidate import Candidate, long, short
+from tradenb.core.offsets import distance, percent
 from tradenb.core.rules import Rules
 from tradenb.core.validation.candidate_rules import (
     as_candidate,
     check_reply,
     is_plain,
     problems,
+    resolved,
 )
 from tradenb.core.validation.terms import ID_LIMIT, NOTE_LIMIT
 
@@ -37,7 +39,8 @@ def names(base: Mapping[str, object], *, used=(), rules=None, **fields: object) 
 
 def words(base: Mapping[str, object], **fields: object) -> str:
     candidate, found = as_candidate({**base, **fields})
-    found += problems(candidate, price=100.0, rules=Rules(), used=("taken",))
+    candidate = resolved(candidate, 100.0)
+    found += problems(candidate, price=100.0, rules=Rules(), used=("taken",), at=1_704_153_600_000)
     assert len(found) == 1
     return found[0].words
 
@@ -200,6 +203,11 @@ def test_problems_come_in_the_order_of_the_rule_book_all_at_once():
         ({"minutes": 1.5}, "minutes must be a whole number, was 1.5"),
         ({"id": "taken"}, "id 'taken' was used by an earlier signal; choose another"),
         ({"note": 5}, "note must be a string, was 5"),
+        ({"stop_loss": percent(150)}, "stop_loss must be a finite number above 0, was tn.percent("),
+        ({"stop_loss": distance(100)}, "stop_loss must be a finite number above 0, was tn.distan"),
+        ({"breakeven_plus": 1}, "breakeven_plus needs breakeven, was 1"),
+        ({"breakeven": 1, "breakeven_plus": 2}, "breakeven_plus must be a finite number from 0 to"),
+        ({"until": 5}, "until must lie after the moment of the decision (2024-01-02 00:00), was 5"),
         (
             {"id": "i" * 301},
             f"id must be at most 300 characters, was 301: '{'i' * 76}...",

@@ -25,7 +25,7 @@ def test_what_is_no_candidate_is_called_by_its_type_alone(answer):
     candidate, found = as_candidate(answer)
     assert candidate == Candidate()
     assert [problem.name for problem in found] == ["candidate_type"]
-    assert found[0].words.endswith(f"tn.long(...), tn.short(...) or a mapping, was {answer!r}")
+    assert found[0].words.endswith(f"and the like or a list of them, was {answer!r}")
 
 
 def test_a_mapping_that_cannot_be_read_is_no_candidate():

@@ -184,8 +184,11 @@ def test_plain_values_come_back_as_they_were(value):
     ("value", "words"),
     [
         ((1, 2), "ctx.state['x'] must be JSON-plain (None, bool, int, finite float, str, list"),
+        ((1, 2), "was tuple (1, 2); use list(x)"),
         ([1, {2}], "ctx.state['x'][1] must be JSON-plain"),
-        ({"y": [np.float64(1.5)]}, "was float64 np.float64(1.5)"),
+        ({"y": [np.float64(1.5)]}, "was float64 np.float64(1.5); use float(x)"),
+        (np.int64(3), "was int64 np.int64(3); use int(x)"),
+        (np.zeros(2), "was ndarray array([0., 0.]); use x.tolist()"),
         (math.nan, "was float nan"),
         (math.inf, "was float inf"),
         (dt.date(2024, 1, 1), "was date datetime.date(2024, 1, 1)"),

@@ -409,7 +409,22 @@ def test_a_frame_is_read_by_other_packages_as_it_is() -> None:
     assert daily.index.tz_localize(None)[0] == pd.Timestamp("2024-01-01")
 
 
-@pytest.mark.parametrize("length", ["day", "week", "month"])
+def test_years_begin_at_new_year() -> None:
+    rise = [100.0 + step for step in range(800)]
+    index = pd.date_range("2022-11-01", periods=800, tz="UTC")
+    columns = {"open": rise, "high": rise, "low": rise, "close": rise, "volume": 1.0}
+    market = tn.frame_exchange(pd.DataFrame(columns, index=index), timeframe="1d")
+    holds = tn.strategy("holds", every="1d")(lambda ctx: tn.long(stop_loss=tn.percent(15)))
+    result = tn.backtest.run("X", strategy=holds, exchange=market, progress=False)
+    found = result.returns("year")
+    assert found.index.to_list() == [pd.Timestamp(f"{year}-01-01", tz="UTC") for year in
+                                     (2022, 2023, 2024, 2025)]  # fmt: skip
+    ends = result.equity.reindex(pd.date_range("2023-01-01", periods=3, freq="YS", tz="UTC"))
+    values = np.array([1.0, *ends, result.equity.iloc[-1]])
+    assert found.to_numpy() == pytest.approx((values[1:] / values[:-1] - 1) * 100)
+
+
+@pytest.mark.parametrize("length", ["day", "week", "month", "year"])
 def test_returns_compound_to_the_equity(length: Any) -> None:
     result = played(3)[0]
     grown = np.prod(1 + result.returns(length) / 100)
@@ -417,8 +432,8 @@ def test_returns_compound_to_the_equity(length: Any) -> None:
 
 
 def test_a_period_of_another_length_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown period 'year'"):
-        played(2)[0].returns("year")
+    with pytest.raises(UsageError, match="unknown period 'hour'"):
+        played(2)[0].returns("hour")
 
 
 @pytest.mark.parametrize(("days", "covered"), [(10, 40.0), (11, 29.0)])

@@ -51,7 +51,7 @@ def level_of(given: object, base: float, sign: int) -> object:
     if not isinstance(given, Offset):
         return given
     level = given.level(base, sign)
-    return given if level is None else level
+    return given if level is None or level <= 0 else level
 
 
 def target_of(given: object, base: float, sign: int) -> object:

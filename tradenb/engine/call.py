@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, assert_never, get_args
 from tradenb.call_errors import hint
 from tradenb.core.candidate import long, short
 from tradenb.core.events import Kind
+from tradenb.engine.account_view import AccountView
 from tradenb.errors import SpecError, StrategyError, TradenbError, near, without_addresses
 
 _LIBRARIES: Final = tuple(
@@ -47,6 +48,7 @@ _OTHER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("candles", "frame"),
     "close": ("price", "candles"),
 }
+_OF_ACCOUNT: Final = AccountView.__annotations__
 
 
 class Call(NamedTuple):
@@ -115,7 +117,10 @@ def words_of(error: BaseException) -> str:
         if type(error) is TypeError:
             text += _hint(text, trace.tb_frame.f_globals)
         if type(error) is AttributeError and "has no attribute" in text and _is_ours(error.obj):
-            text += _meant(error.name, dir(type(error.obj)))  # `ctx.postion`
+            names = [name for name in dir(type(error.obj)) if not name.startswith("_")]
+            text += _meant(error.name, names)  # `ctx.postion`
+        if type(error) is AttributeError and error.obj is None and error.name in _OF_ACCOUNT:
+            text += "; ctx.account is None without account=tn.Account(...)"
     return f"{type(error).__name__}: {text}{where}"
 
 

@@ -6,9 +6,13 @@ somebody wants it; all others go through JSON, which says what is wrong with the
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
+from numbers import Integral, Real
 from typing import Any, Final
+
+import numpy as np
 
 from tradenb.errors import UsageError
 
@@ -18,6 +22,14 @@ _LARGEST_INT: Final = 1 << 62
 # Most bytes of JSON, with what stands beside it: of a number, a word or brackets; of a character.
 _NUMBER: Final = 26
 _CHARACTER: Final = 6
+_PLAIN: Final[tuple[tuple[Any, str], ...]] = (
+    (np.bool_, "bool(x)"),
+    (Integral, "int(x)"),
+    (Real, "float(x)"),
+    (np.ndarray, "x.tolist()"),
+    ((tuple, set, frozenset), "list(x)"),
+    (dt.date, "x.isoformat()"),
+)
 
 
 class KeptState:
@@ -134,7 +146,9 @@ def _check_plain(value: object, where: str) -> None:
                 raise UsageError(f"{where} must have strings as keys, had {key!r}; use str(key)")
             _check_plain(item, f"{where}[{key!r}]")
         return
+    uses = [use for kind, use in _PLAIN if isinstance(value, kind)]
+    cure = f"; use {uses[0]}" if uses and type(value) is not float else ""
     raise UsageError(
         f"{where} must be JSON-plain (None, bool, int, finite float, str, list, dict), was "
-        f"{type(value).__name__} {value!r:.60}"
+        f"{type(value).__name__} {value!r:.60}{cure}"
     )

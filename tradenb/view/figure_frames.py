@@ -123,11 +123,11 @@ class FigureFrames:
         return pd.DataFrame(list(rows.values()), index=index, columns=columns, dtype="float64")
 
     def returns(self, length: Length = "month") -> pd.Series[float]:
-        """Return the returns of the equity by day, week (from Monday) or month, UTC.
+        """Return the returns of the equity by day, week (from Monday), month or year, UTC.
 
         Parameters
         ----------
-        length : {"day", "week", "month"}
+        length : {"day", "week", "month", "year"}
 
         Returns
         -------

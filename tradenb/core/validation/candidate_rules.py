@@ -186,8 +186,9 @@ def as_candidate(reply: object) -> tuple[Candidate, list[Problem]]:
     if isinstance(reply, Candidate):
         return reply, []
     if not isinstance(reply, Mapping):
-        words = "an answer must be None, tn.long(...), tn.short(...) or a mapping, was "
-        return Candidate(), [Problem("candidate_type", words + shown(reply))]
+        words = "an answer must be None, tn.long(...), tn.short(...) or a mapping, of a manage "
+        words += f"function also tn.close(...) and the like or a list of them, was {shown(reply)}"
+        return Candidate(), [Problem("candidate_type", words)]
     try:
         unknown = [key for key in reply if key not in FIELDS]
         found = Candidate(**{key: reply[key] for key in FIELDS if key in reply})

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import Candidate
-from tradenb.core.timeframe import MINUTE
+from tradenb.core.timeframe import MINUTE, iso
 from tradenb.core.values import (
     Problem,
     limit_of,
@@ -67,7 +67,7 @@ def until_problems(given: object, rules: Rules, at: int, since: int) -> list[Pro
         words = f"until must be ms UTC, a datetime or ISO text, was {shown(given)}"
         return [Problem("until_time", words)]
     if until <= at:
-        words = f"until must lie after the moment of the decision ({at}), was {shown(given)}"
+        words = f"until must lie after the moment of the decision ({iso(at)}), was {shown(given)}"
         return [Problem("until_range", words)]
     if longest is not None and until > since + longest * MINUTE:
         words = f"until must be at most {longest} minutes away, was {shown(given)}"
@@ -106,7 +106,10 @@ def breakeven_problems(candidate: Candidate) -> list[Problem]:
         found.append(number_problem("breakeven", given))
     if plus is None:
         return found
-    if beyond is None or given is None or (percent is not None and beyond >= percent):
+    if given is None and beyond is not None:
+        words = f"breakeven_plus needs breakeven, was {shown(plus)}"
+        found.append(Problem("breakeven_plus_number", words))
+    elif beyond is None or (percent is not None and beyond >= percent):
         words = "breakeven_plus must be a finite number from 0 to below breakeven "
         words += f"{shown(given)}, was {shown(plus)}"
         found.append(Problem("breakeven_plus_number", words))

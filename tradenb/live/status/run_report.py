@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tradenb.core.candles.arrays import Candles
     from tradenb.core.events import Event
     from tradenb.core.lifecycle.position_lines import PositionLines
-    from tradenb.core.rules import Rules
     from tradenb.engine.history.indicators import Computed
     from tradenb.live.loop.record import RunRecord
     from tradenb.statistics.equity.marks import Marks

@@ -1,4 +1,4 @@
-"""The returns of a curve by day, week and month of UTC."""
+"""The returns of a curve by day, week, month and year of UTC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tradenb.statistics.equity.curve import Covered, Curve
 if TYPE_CHECKING:
     import pandas
 
-Length = Literal["day", "week", "month"]
+Length = Literal["day", "week", "month", "year"]
 LENGTHS: Final = get_args(Length)
 _WEEK: Final = 7 * DAY
 _MONDAY: Final = 4 * DAY  # 1970-01-05
@@ -39,7 +39,7 @@ def periods(curve: Curve, covered: Covered, length: Length) -> Periods:
     Raises
     ------
     UnknownName
-        When the length is none of day, week and month.
+        When the length is none of day, week, month and year.
     """
     if length not in LENGTHS:
         raise unknown("period", length, LENGTHS)
@@ -57,9 +57,9 @@ def _returns(curve: Curve, covered: Covered, bounds: Times) -> Periods:
 
 def _bounds(start: int, end: int, length: Length) -> Times:
     """Return where periods begin, from that of `start` on, and the end of the last."""
-    if length == "month":
-        months = np.array([start, max(start, end - 1)], dtype="datetime64[ms]")
-        first, last = months.astype("datetime64[M]")
+    if length in ("month", "year"):
+        ends = np.array([start, max(start, end - 1)], dtype="datetime64[ms]")
+        first, last = ends.astype(f"datetime64[{length[0].upper()}]")
         found: Times = np.arange(first, last + 2).astype("datetime64[ms]").astype(np.int64)
         return found
     size, offset = (_WEEK, _MONDAY) if length == "week" else (DAY, 0)
