@@ -15,6 +15,7 @@ from tests.live.processes import BOT, REHEARSAL, bot, child, rehearsed
 from tradenb.demo.killed_rehearsal import alike
 from tradenb.engine.serialise import row_to_event
 from tradenb.live.attached_run import AttachedRun
+from tradenb.live.own_process import _spawned
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
@@ -189,3 +190,33 @@ def test_a_run_of_another_process_is_read_and_asked_from_here(tmp_path):
         assert handle.wait(60)
         assert found.ended() == 0
         assert handle.status == "idle"
+
+
+STARTS = """
+import sys
+from pathlib import Path
+from tradenb.live.own_process import _spawned
+
+log = Path(sys.argv[1])
+print(_spawned(["-c", "import time; time.sleep(60)"], str(log.parent), log).pid)
+"""
+
+
+def test_a_process_of_its_own_is_reaped_when_it_ends_and_outlives_who_started_it(tmp_path):
+    ended = _spawned(["-c", ""], str(tmp_path), tmp_path / "log")
+    until(lambda: not is_known(ended.pid), "the end without a zombie")
+    with child("-W", "error", "-c", STARTS, str(tmp_path / "log")) as starter:
+        assert starter.ended() == 0
+    assert starter.errors == []
+    (outlives,) = map(int, starter.lines)
+    assert is_known(outlives)
+    os.kill(outlives, signal.SIGKILL)
+
+
+def is_known(pid):
+    """Tell whether there is such a process, be it a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

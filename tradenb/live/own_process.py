@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,6 @@ from tradenb.store.paths import Home, Key
 _START_S: Final = 60.0
 _POLL_S: Final = 0.05
 _SHOWN: Final = 2_000
-_STARTED: Final[list[subprocess.Popen[bytes]]] = []
 
 
 def script_of(home: Home, key: Key) -> Path:
@@ -83,7 +83,8 @@ def _spawned(command: Sequence[str], folder: str, log_file: Path) -> subprocess.
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _STARTED.append(process)  # kept: it is reaped when the next one starts, and never waited for
+    # It is reaped when it ends. At our own end nobody waits for it: it may outlive us.
+    threading.Thread(target=process.wait, name=f"tradenb reaper {process.pid}", daemon=True).start()
     return process
 
 
