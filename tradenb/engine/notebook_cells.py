@@ -50,7 +50,7 @@ class Statement:
     @property
     def awaits(self) -> bool:
         """Whether it waits at the top of the cell."""
-        return ast.dump(self.node) != ast.dump(_without_await(self.node))
+        return _awaits(self.node)
 
 
 class Cell:
@@ -185,8 +185,17 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(ast.copy_location(made, node))
 
 
+def _awaits(node: ast.AST) -> bool:
+    """Tell whether something is awaited outside of functions."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return False
+    waits = isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+    return waits or any(map(_awaits, ast.iter_child_nodes(node)))
+
+
 def _without_await(node: ast.stmt) -> ast.stmt:
-    return _Plain().visit(copy.deepcopy(node))  # type: ignore[no-any-return]
+    # Copying a tree takes longer than all else that is done with it, and hardly any needs it.
+    return _Plain().visit(copy.deepcopy(node)) if _awaits(node) else node
 
 
 def _inside_magic(text: str) -> str:
