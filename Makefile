@@ -2,7 +2,8 @@
 # Needs Python 3.11 to 3.13 with venv and pip, and nothing else: every target makes what it needs.
 
 PYTHON ?= python3
-# Worker processes of the tests (0: in this process, for a debugger).
+# Worker processes of the tests (auto: one more than cores, as many tests wait; 0: in this process,
+# for a debugger).
 WORKERS ?= auto
 # Pages of the site that are made at the same time.
 PAGES ?= auto

@@ -89,6 +89,13 @@ def some_to_soak(cases: Sequence[Any], *, keep: int = 2) -> list[Any]:
     ]
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Start one worker more than there are cores: many tests wait for clocks and processes."""
+    count = yield
+    return count if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else count + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the tests that are marked `realtime` a second try, and no others."""
     for item in items:

@@ -983,6 +983,8 @@ def plain_number(value: Any) -> Any:
     """A numpy scalar as a Python one, a missing value as None."""
     if value is None or value.__class__ in (int, str, bool):
         return value
+    if value.__class__ is float:
+        return None if math.isnan(value) else value
     import pandas
 
     if value is pandas.NA or value is pandas.NaT:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.golden_figures import figure_differences
-from tests.laws.checks import chunks_broken
+from tests.laws.checks import PlayedOnce, chunks_broken
 from tests.laws.generators import money_scenario_of
 from tests.laws.money_checks import fills_broken
 from tests.laws.mutants import Mutant, always, planted, rewritten
@@ -17,6 +17,7 @@ from tests.scenarios import golden_differences, golden_names, load_golden, on_tr
 # Shows what other tests catch, and measures nothing.
 pytestmark = pytest.mark.no_cover
 SCENARIOS = [money_scenario_of(Random(seed)) for seed in range(40)]
+ON_REFERENCE = PlayedOnce()
 GOLDEN = [load_golden(name) for name in golden_names() if name.startswith("money/")]
 MONEY = "tradenb.core.money"
 BOOK = "tradenb.engine.session.account_book"
@@ -38,7 +39,7 @@ def fills() -> bool:
 
 
 def blocks() -> bool:
-    return any(chunks_broken(scenario, Random(1)) for scenario in SCENARIOS)
+    return any(chunks_broken(scenario, Random(1), ON_REFERENCE) for scenario in SCENARIOS)
 
 
 LAWS: dict[str, Callable[[], bool]] = {"golden": golden, "fills": fills, "blocks": blocks}

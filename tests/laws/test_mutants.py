@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.laws.checks import chunks_broken, lookahead_broken, reference_broken
+from tests.laws.checks import PlayedOnce, chunks_broken, lookahead_broken, reference_broken
 from tests.laws.generators import fixed_scenarios, tabled_scenario_of
 from tests.laws.mutants import (
     CAUGHT_BY_CHUNKS,
@@ -23,7 +23,7 @@ from tests.laws.mutants import (
     Mutant,
     planted,
 )
-from tests.scenarios import Played, golden_names, load_golden, on_reference
+from tests.scenarios import golden_names, load_golden
 
 # Shows what other tests catch, and measures nothing.
 pytestmark = pytest.mark.no_cover
@@ -35,11 +35,12 @@ ON_BOUNDS = [
 ]
 SCENARIOS = [*fixed_scenarios(100), *ON_BOUNDS]
 TABLED = [tabled_scenario_of(Random(seed)) for seed in range(60)]
+ON_REFERENCE = PlayedOnce()
 Law = Callable[[dict[str, Any]], list[str]]
 
 
 def chunks(scenario: dict[str, Any]) -> list[str]:
-    return chunks_broken(scenario, Random(1))
+    return chunks_broken(scenario, Random(1), ON_REFERENCE)
 
 
 def lookahead(scenario: dict[str, Any]) -> list[str]:
@@ -47,17 +48,9 @@ def lookahead(scenario: dict[str, Any]) -> list[str]:
 
 
 def reference(scenario: dict[str, Any]) -> list[str]:
-    return reference_broken(scenario, on_reference_once)
+    return reference_broken(scenario, ON_REFERENCE)
 
 
-def on_reference_once(scenario: dict[str, Any]) -> Played:
-    """What the naive machine plays; no mutant changes it."""
-    if id(scenario) not in PLAYED:
-        PLAYED[id(scenario)] = on_reference(scenario)
-    return PLAYED[id(scenario)]
-
-
-PLAYED: dict[int, Played] = {}
 LAWS: dict[str, Law] = {
     "chunks": chunks,
     "reference": reference,
