@@ -28,7 +28,7 @@ from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Key, find_home
 from tradenb.testing.server.server_account import loopback_keys
 
-BEFORE_MS = 8_000
+BEFORE_MS = 5_000
 KEY = Key("buys-once", "BTCUSDT")
 RULES = tn.Rules(tick_ms=100, settle_seconds=0)
 

@@ -94,7 +94,7 @@ def test_a_process_that_works_closes_by_itself_and_is_not_ended(capsys):
 
 
 @pytest.mark.realtime
-def test_guard_protects_again_what_a_dead_process_had(capsys, monkeypatch):
+def test_guard_protects_again_what_a_dead_process_had(capsys, monkeypatch, unlimited):
     with sending() as (server, process):
         monkeypatch.setattr("tradenb.clock.SystemClock", lambda: server.clock)  # that machine's
         venue = server.venue.venue

@@ -231,7 +231,7 @@ def entered_server():
         yield server
 
 
-def test_by_tag_an_account_is_closed_without_a_home(capsys):
+def test_by_tag_an_account_is_closed_without_a_home(capsys, unlimited):
     with entered_server() as server:
         assert by_tag("--url", server.url) == 2
         shown, refused = capsys.readouterr()
@@ -260,7 +260,9 @@ class Terminal(io.StringIO):
         ("yes\n", 1, "nothing was cancelled or sold on BTCUSDT"),
     ],
 )
-def test_by_tag_a_person_types_the_symbol_before_anything_is_sold(monkeypatch, typed, code, words):
+def test_by_tag_a_person_types_the_symbol_before_anything_is_sold(
+    monkeypatch, unlimited, typed, code, words
+):
     with entered_server() as server:
         shown = Terminal()
         monkeypatch.setattr(sys, "stdin", Terminal(typed))

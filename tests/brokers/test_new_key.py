@@ -159,7 +159,7 @@ def test_a_refused_key_is_an_alarm_of_its_own_words():
 
 
 @pytest.mark.realtime
-def test_a_key_that_was_replaced_is_taken_and_the_position_goes_on(capsys, monkeypatch):
+def test_a_key_that_was_replaced_is_taken_and_the_position_goes_on(capsys, monkeypatch, unlimited):
     with sending() as (server, process):
         monkeypatch.setattr("tradenb.clock.SystemClock", lambda: server.clock)
         process.process.kill()
@@ -167,8 +167,9 @@ def test_a_key_that_was_replaced_is_taken_and_the_position_goes_on(capsys, monke
         server._account.credentials = Credentials("new-key", "new-secret")
         assert main(["reconcile", "buys-once"]) == 1
         assert "the exchange refuses the key of sandbox:loopback:" in capsys.readouterr().out
-        monkeypatch.setattr(guard_runs, "LOOK_S", 8.0)  # of each look; all of them fail
-        assert main(["guard", "--once"]) == 1
+        with monkeypatch.context() as patched:
+            patched.setattr(guard_runs, "LOOK_S", 3.0)  # it looks in vain for so long
+            assert main(["guard", "--once"]) == 1
         assert "key_refused: the exchange refuses the key" in capsys.readouterr().out
         monkeypatch.setenv("TRADENB_LOOPBACK_KEY", "new-key")
         monkeypatch.setenv("TRADENB_LOOPBACK_SECRET", "new-secret")

@@ -18,7 +18,7 @@ def leaks(text: str) -> list[str]:
 
 
 @pytest.mark.realtime
-def test_no_file_no_page_and_no_line_has_a_key(capsys, tmp_path):
+def test_no_file_no_page_and_no_line_has_a_key(capsys, tmp_path, unlimited):
     with sending() as (server, process):
         del server
         for verb in ("status", "orders", "account", "doctor", "reconcile"):

@@ -9,15 +9,18 @@ import shlex
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.live.fast import until
 from tradenb.brokers.arming.arm_file import read_arm
+from tradenb.core.timeframe import MINUTE
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import find_home
 
+BEFORE_NS = 9_000_000_000
 PAGE = (Path(__file__).parents[2] / "docs" / "real_orders.md").read_text("utf-8")
 STEPS = PAGE[PAGE.index("## Ten minutes") : PAGE.index("## The testnet")]
 BOT, SERVER, BROKER = (
@@ -101,11 +104,21 @@ def run(verb, folder, environment):
     )  # fmt: skip
 
 
-def near_a_close(server):
-    """The block with candles that are moved to 30 seconds before the end of a minute, not to 60."""
-    moved = server.replace('now="2024-01-02T12:00"', 'now="2024-01-02T12:00:30"')
-    assert moved != server
-    return moved
+AHEAD = """
+import time
+
+real = time.time_ns
+time.time_ns = lambda: real() + {ahead}
+time.time = lambda: time.time_ns() / 1e9
+"""
+
+
+def near_a_close(folder, environment):
+    """The environment of processes by whose clock a minute ends in some seconds."""
+    ahead = (-BEFORE_NS - time.time_ns()) % (MINUTE * 1_000_000)
+    (folder / "sitecustomize.py").write_text(AHEAD.format(ahead=ahead), encoding="utf-8")
+    known = environment.get("PYTHONPATH", "")
+    return environment | {"PYTHONPATH": os.pathsep.join([str(folder), known]).rstrip(os.pathsep)}
 
 
 def looked(state):
@@ -115,13 +128,14 @@ def looked(state):
 
 @pytest.mark.realtime
 def test_a_server_of_its_own_is_reached_by_bot_and_commands(tmp_path):
-    (tmp_path / "server.py").write_text(near_a_close(SERVER), encoding="utf-8")
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
     strategy = BOT[BOT.index("@tn.strategy") :]
     strategy = re.sub(r"exchange=.*\n", "exchange=exchange,\n", strategy)
     strategy = re.sub(r"broker=.*\n", "broker=broker,\n", strategy)
     head = "import json\nfrom pathlib import Path\n\nimport tradenb as tn\n\n"
     (tmp_path / "bot.py").write_text(f"{head}{BROKER}\n\n{strategy}", encoding="utf-8")
     environment = {name: text for name, text in os.environ.items() if name[:8] != "TRADENB_"}
+    environment = near_a_close(tmp_path, environment)
     programs = {"cwd": tmp_path, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "server.py"], env=environment, **programs) as server:
         try:

@@ -222,7 +222,7 @@ def test_a_check_that_cannot_be_written_is_told(home):
 KEYS = ["--key", "env:TRADENB_LOOPBACK_KEY", "--secret", "env:TRADENB_LOOPBACK_SECRET"]
 
 
-def test_the_command_keeps_what_was_seen_and_no_secret(home, capsys):
+def test_the_command_keeps_what_was_seen_and_no_secret(home, capsys, unlimited):
     loopback_keys()
     with ExchangeServer(frame([FLAT] * 30), now=T0 + 3 * MINUTE, balances=HELD) as server:
         more = ["--symbol", "BTCUSDT", "--url", server.url, "--home", str(home.root), "--json"]
