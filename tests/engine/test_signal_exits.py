@@ -22,8 +22,8 @@ def columns(df):
     """Enters where the close is above or below its mean, and leaves or moves by volume."""
     up = df.close > df.close.rolling(8).mean()
     side = np.where(up, 1, -1)
-    there = (np.arange(len(df)) >= 7) & (df.volume < 18)
-    wanted = np.where(df.volume >= 18, np.where(up, "short", "long"), None)
+    there = (np.arange(len(df)) >= 7) & (df.volume < 17.95)
+    wanted = np.where(df.volume >= 17.95, np.where(up, "short", "long"), None)
     return pd.DataFrame(
         {
             "position": np.where(there, np.where(up, "long", "short"), None),
@@ -31,8 +31,8 @@ def columns(df):
             "take_profit_1": df.close * (1 + 0.01 * side),
             "fraction_1": 0.5,
             "exit": wanted,
-            "move_stop": (df.close * (1 - 0.02 * side)).where(df.volume < 12),
-            "move_target": (df.close * (1 + 0.015 * side)).where(df.volume < 8),
+            "move_stop": (df.close * (1 - 0.02 * side)).where(df.volume < 11.95),
+            "move_target": (df.close * (1 + 0.015 * side)).where(df.volume < 7.95),
         },
         index=df.index,
     )

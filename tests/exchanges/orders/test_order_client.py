@@ -86,6 +86,30 @@ def posts(server):
     return [call for call in server.venue.calls if isinstance(call.request, NewOrder | NewList)]
 
 
+def test_it_is_dated_also_where_ccxt_signs_with_headers_and_body(server, monkeypatch):
+    """As its versions do up to some of 4.5."""
+    binance = ccxt.async_support.binance
+    sign = binance.sign
+
+    def older(self, path, api, method, params, headers, body):
+        assert headers is body is None
+        return sign(self, path, api, method, params)
+
+    async def life(port):
+        await port.client.server_time()  # opens the clients
+        for client in port.client._clients:
+            dated = client.sign
+            monkeypatch.setattr(client, "sign", lambda *given, to=dated: to(*given[:4], None, None))
+        return await port.submit(made(server.now()))
+
+    def opened(*given):
+        return sign(*given[:5]) if len(given) == 5 else older(*given)
+
+    monkeypatch.setattr(binance, "sign", opened)
+    assert isinstance(played(port_on(server), life), Shown)
+    assert len(posts(server)) == 1
+
+
 # --- once, or not at all ---------------------------------------------------------------------
 
 
@@ -286,7 +310,7 @@ def test_reads_and_entries_wait_for_a_rate_limit_and_exits_do_not(server):
 def test_reads_use_a_share_of_the_requests_and_leave_the_rest_to_orders(server):
     async def life(port):
         await port.query(exit_order(server.now()))
-        return [client.tokenBucket["rateLimit"] for client in port.client._clients]
+        return [client.rateLimit for client in port.client._clients]
 
     of_orders, of_reads = played(port_on(server, rateLimit=0.07), life)
     assert (of_orders, round(of_reads, 9)) == (0.07, 0.1)

@@ -227,14 +227,18 @@ class OrderClient:
         ccxt signs after its own rate limit, so time may have passed since it was called.
         """
 
-        def signed(path: str, api: Any, method: str, params: Mapping[str, Any]) -> Any:
+        # `others` are headers and body, which ccxt names up to some version of 4.5.
+        def signed(
+            path: str, api: Any, method: str, params: Mapping[str, Any], *others: Any
+        ) -> Any:
             if "public" in api:
-                return sign(path, api, method, params)
+                return sign(path, api, method, params, *others)
             reply, at = _reply.get(), self.now()
             life = READ_LIFE_MS if reply.dies_at is None else reply.dies_at - at
             if life < LEAST_LIFE_MS:
                 raise _TooLate(f"only {life} ms are left until it dies")
-            return sign(path, api, method, {**params, "timestamp": at, "recvWindow": life})
+            dated = {**params, "timestamp": at, "recvWindow": life}
+            return sign(path, api, method, dated, *others)
 
         return signed
 
