@@ -171,6 +171,12 @@ def test_a_time_must_be_on_the_grid_of_minutes(time, words):
     assert str(error).startswith("candle in row 3: " if missing else "candle in row 3 (")
 
 
+def test_candles_that_are_shorter_than_said_are_told_so():
+    error = refusal(rows_of(quiet(10)), step=5 * MINUTE)
+    assert (error.code, error.index) == ("grid", 1)
+    assert "was 1704067260000 (if the candles are shorter, say so with timeframe=)" in str(error)
+
+
 def test_a_row_that_would_be_dropped_is_judged_as_well():
     rows = rows_of([flat(0), flat(1, math.nan), flat(1), flat(2)])
     assert (refusal(rows).code, refusal(rows).index) == ("not_finite", 1)

@@ -557,6 +557,13 @@ def test_rows_that_cannot_be_candles_are_asked_for_again():
     assert source.slept == [5.0] * 3
 
 
+def test_times_in_seconds_are_named_and_not_taken_for_no_candles():
+    source = answering([[row[0] // 1000, *row[1:]] for row in FIVE])
+    with pytest.raises(CandleError, match=r"was 1704067200 \(it looks like seconds\)") as caught:
+        load(source, 0, 5)
+    assert (caught.value.code, caught.value.index) == ("grid", 0)
+
+
 def test_an_anomaly_is_refused():
     rows = [row(minute) for minute in range(100)]
     rows[70][2] = 1e9

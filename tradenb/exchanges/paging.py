@@ -19,7 +19,7 @@ import numpy as np
 from tradenb.core.candles.arrays import Rows, Times
 from tradenb.core.candles.candle_length import check_step
 from tradenb.core.candles.intake import check_rows
-from tradenb.core.timeframe import MINUTE, iso
+from tradenb.core.timeframe import EARLIEST, MINUTE, iso
 from tradenb.engine.ports import Progress
 from tradenb.errors import CandleError, ExchangeError, TradenbError, UsageError
 from tradenb.exchanges.exchange_errors import describe_error, located
@@ -170,6 +170,8 @@ def _checked(rows: Rows, request: _PageRequest) -> Rows:
         )
     wanted = (rows.time >= request.since) & (rows.time < request.end)
     if not wanted.all():
+        if rows.time[0] < EARLIEST:
+            _check_values(rows, request.since)  # times in seconds are no candles of long ago
         rows = rows.take(np.flatnonzero(wanted))
     if len(rows.time):
         _check_values(rows, request.since)
