@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import tradenb as tn
-from tests.sources import exchange, flat, market, minute
+from tests.sources import DAY, T0, exchange, flat, market, minute
 from tradenb.core.events import AskRow, event_of
 from tradenb.core.lifecycle.state import State
 from tradenb.engine.specs.risk_spec import RiskSpec
@@ -342,3 +343,38 @@ def test_entries_that_are_cut_to_the_free_money_are_warned_of(heard):
     (words,) = [each for each in result.warnings if "cut to the money" in each]
     events = result.events.query("kind == 'opened' and strategy == 'cut-2'")
     assert words.startswith(f"{len(events)} entries were cut to the money that was free, to 6")
+
+
+@pytest.mark.parametrize(
+    ("funding", "words"),
+    [
+        ({"BTCUSD": {DAY: 0.01}}, "BTCUSD has some"),
+        ({"BTCUSDT": {-400 * DAY: 0.01}}, "BTCUSDT has some"),
+        ({"BTCUSDT": {DAY: 0.01}}, None),
+        (None, None),
+    ],
+)
+def test_historic_funding_that_charges_nothing_in_a_run_is_warned_of(funding, words):
+    if funding is not None:
+        funding = {
+            symbol: pd.Series(
+                list(own.values()), pd.to_datetime([T0 + at for at in own], unit="ms")
+            )
+            for symbol, own in funding.items()
+        }
+    spec = tn.strategy("pays", every="1h")(lambda ctx: tn.long(stop_loss=tn.percent(10)))
+    result = tn.backtest.run(
+        "BTCUSDT",
+        strategy=spec,
+        exchange=exchange(flat(3 * 1440)),
+        account=tn.Account(cash=1_000, quote=500, funding=funding),
+        progress=False,
+    )
+    found = [each for each in result.warnings if "funding" in each]
+    assert (result.stats.funding_paid != 0) == (funding is not None and words is None)
+    if words is None:
+        assert found == []
+    else:
+        (said,) = found
+        assert said.startswith("funding= of the account charges BTCUSDT nothing from 2024-01-01 ")
+        assert said.endswith(words)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tradenb.core.candidate import ENTRY_REACHED
+from tradenb.core.money.funding import charges
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
@@ -43,6 +44,7 @@ def caveats(
         *_small_trails(opened),
         *_idle_sizes(session, trades),
         *_cut_sizes(cut),
+        *_idle_funding(session),
         *gap_notes(candles, trades),
         *coarse_note(candles, trades),
         *_silent_indicators(coverage),
@@ -117,6 +119,18 @@ def _cut_sizes(cut: Sequence[float]) -> Iterator[str]:
             f"{_entries(len(cut))} cut to the money that was free, to {min(cut):.1%} of their size "
             "at the least; they count like the others in win rate, averages and profit factor"
         )
+
+
+def _idle_funding(session: Session) -> list[str]:
+    """Name the symbols for which historic funding has no time of the run."""
+    held = {each.state.symbol: each for each in session.instances}
+    return [
+        f"funding= of the account charges {symbol} nothing from {iso(each.candles.start)} to "
+        f"{iso(each.candles.end)}; {' '.join(account.funding) or 'no symbol'} has some"
+        for symbol, each in held.items()
+        if (account := each.account) is not None and account.funding is not None
+        if not charges(account, symbol, each.candles.start, each.candles.end)
+    ]
 
 
 def _invalid_candidates(events: Sequence[Event]) -> Iterator[str]:
