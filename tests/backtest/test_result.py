@@ -365,3 +365,29 @@ def test_a_rule_that_was_declared_again_with_other_code_is_told_of_until_the_str
         "run the cell of the strategy again to use the new one"
     )
     assert warned(newest) == []
+
+
+@pytest.mark.parametrize("name", ["trades", "events", "fills", "open", "refusals", "asks",
+                                  "indicators", "drawdowns", "benchmark", "stats", "equity",
+                                  "daily"])  # fmt: skip
+def test_what_is_changed_in_a_frame_is_in_no_other(name):
+    result = tn.backtest.run(
+        "BTCUSDT",
+        strategy=tn.strategy("changed", every="5m")(
+            lambda ctx: tn.long(stop_loss=tn.percent(1), take_profit=tn.percent(1), minutes=7)
+        ),
+        exchange=exchange(market(3, 2_000)),
+        progress=False,
+    )
+    before = getattr(result, name).copy()
+    assert before.equals(getattr(result, name))
+    changed = getattr(result, name)
+    if isinstance(changed, pd.DataFrame):
+        changed["mine"] = 1
+        changed[changed.columns[0]] = 1
+    else:
+        changed.iloc[:] = 0.5
+        assert not changed.equals(before)
+    assert getattr(result, name).equals(before)
+    with pytest.raises(AttributeError, match=f"{name} of a result cannot be set"):
+        setattr(result, name, before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
 from tradenb.statistics import stats_tables
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdown_frame
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from tradenb.statistics.closed_trades import Excursion
     from tradenb.statistics.equity.marks import Marks
     from tradenb.statistics.equity.stretches import Key
+
+
+Frame = TypeVar("Frame", "pd.DataFrame", "pd.Series[float]")
+
+
+class frame_property(cached_property[Frame]):  # noqa: N801 - as property
+    """A frame that is made when it is first asked for; what is changed in one is in no other."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Frame: ...
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        found = super().__get__(instance, owner)
+        return self if instance is None else found.copy(deep=False)
+
+    def __set__(self, instance: object, value: object) -> NoReturn:
+        raise AttributeError(f"{self.attrname} of a result cannot be set; change a frame of it")
 
 
 class FigureSource(Protocol):
@@ -65,14 +85,14 @@ class FigureFrames:
         """The statistics as a plain dict; NaN where there is no answer (N/A)."""
         return self._figures.figures
 
-    @cached_property
+    @frame_property
     def stats(self) -> pd.Series[float]:
         """The statistics of the run, NaN where there is no answer."""
         import pandas as pd
 
         return pd.Series(self.figures, dtype="float64", name="stats")
 
-    @cached_property
+    @frame_property
     def equity(self) -> pd.Series[float]:
         """What everything is worth at each given close, what is open included; 1 before it."""
         return self._figures.marks.curve.series()
@@ -85,7 +105,7 @@ class FigureFrames:
         at = self._figures.marks.curve.ruined_at
         return None if at is None else pd.Timestamp(at, unit="ms", tz="UTC")
 
-    @cached_property
+    @frame_property
     def daily(self) -> pd.Series[float]:
         """Daily returns of the equity as fractions, a row a whole day that candles cover, UTC.
 
@@ -103,12 +123,12 @@ class FigureFrames:
         """
         return period_series(self._figures.days(), "day", percent=False)
 
-    @cached_property
+    @frame_property
     def drawdowns(self) -> pd.DataFrame:
         """The falls of the equity, the deepest first: start, trough, end, depth (%), days."""
         return drawdown_frame(self._figures.drawdowns)
 
-    @cached_property
+    @frame_property
     def benchmark(self) -> pd.DataFrame:
         """What holding each symbol and the basket of all would have been, without costs.
 

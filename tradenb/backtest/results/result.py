@@ -19,7 +19,7 @@ from tradenb.statistics.figures import MIN_TRADES
 from tradenb.statistics.trading_costs import costs_of
 from tradenb.view import event_frames, figure_text
 from tradenb.view.conduct.ask_words import why_words
-from tradenb.view.figure_frames import FigureFrames
+from tradenb.view.figure_frames import FigureFrames, frame_property
 from tradenb.view.figure_text import costs_words, parts_words
 from tradenb.view.formatting import plural
 
@@ -144,7 +144,7 @@ class Result(FigureFrames):
         at = self._figures.marks.curve.ruined_at
         return self._parts.said if at is None else [ruined(at), *self._parts.said]
 
-    @cached_property
+    @frame_property
     def events(self) -> pd.DataFrame:
         """One row an event, in order.
 
@@ -153,7 +153,7 @@ class Result(FigureFrames):
         """
         return event_frames.event_frame(self.event_list)
 
-    @cached_property
+    @frame_property
     def trades(self) -> pd.DataFrame:
         """One row a closed trade, in order of closing.
 
@@ -166,12 +166,12 @@ class Result(FigureFrames):
         excursions, money = self._figures.excursions, self.account is not None
         return event_frames.trade_frame(self._parts.trades, excursions, money=money)
 
-    @cached_property
+    @frame_property
     def open(self) -> pd.DataFrame:
         """What is still open or scheduled at the end; in the curve, not in `trades`."""
         return event_frames.open_frame(self._parts.open)
 
-    @cached_property
+    @frame_property
     def fills(self) -> pd.DataFrame:
         """One row a fill: entries, adds, parts and exits, in their order."""
         fills, money = fills_of(self.event_list, self.rules), self.account is not None
@@ -191,7 +191,7 @@ class Result(FigureFrames):
         money = self._figures.marks.money
         return None if money is None else money.balance
 
-    @cached_property
+    @frame_property
     def refusals(self) -> pd.DataFrame:
         """One row for refusals in a row: symbol, strategy, why, by what, first, last, count."""
         return event_frames.refusal_frame(self._parts.refusals)
@@ -201,7 +201,7 @@ class Result(FigureFrames):
         """The rows of `asks` as records, with symbol and strategy; no pandas needed."""
         return self._parts.ask_rows
 
-    @cached_property
+    @frame_property
     def asks(self) -> pd.DataFrame:
         """What every ask came to; one row for asks in a row that came to the same.
 
@@ -227,7 +227,7 @@ class Result(FigureFrames):
         """Return `why()` where there are too few trades for figures, else nothing."""
         return self.why() if len(self._parts.trades) < MIN_TRADES else ""
 
-    @cached_property
+    @frame_property
     def indicators(self) -> pd.DataFrame:
         """One row an indicator: strategy, symbol, name, timeframe, candles, values, first value."""
         return event_frames.coverage_frame(self.coverage)
