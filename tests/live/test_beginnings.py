@@ -89,6 +89,29 @@ def test_a_run_whose_exchange_does_not_answer_is_released_at_once(quick, gate, h
 
 
 @pytest.mark.realtime
+def test_a_stop_that_was_given_before_the_release_is_obeyed(quick, gate):
+    asked = threading.Event()
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(quick.exchange, name)
+
+        def load(self, *given):
+            asked.set()
+            gate.wait(60)
+            return quick.exchange.load(*given)
+
+    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=Slow())
+    assert asked.wait(60)
+    run.stop()
+    run.release()
+    assert not run.wait(0.5)  # a few looks of the loop
+    gate.set()
+    assert run.wait(20)
+    assert run.status == "done"
+
+
+@pytest.mark.realtime
 def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     asked = []
 
