@@ -70,6 +70,31 @@ def test_a_stop_with_a_position_is_seen_at_once_and_until_the_run_has_ended():
     ]
 
 
+def test_a_close_and_a_move_are_seen_and_can_be_withdrawn():
+    world, seen = world_of(once(2), flat(20)), []
+
+    def give(process):
+        run = process.runs[0]
+        run.move(stop_loss=98.5)
+        run.close(0.5)
+        seen.append([each.values for each in run.pending_commands])
+        seen.append(text(process))
+
+    def withdraw(process):
+        run = process.runs[0]
+        run.withdraw(run.pending_commands[1].id)
+        seen.append(text(process))
+
+    assert world.live(until(6), [at(3, 24, give), at(3, 30, withdraw)])
+    moving = "running, moving the stop to 98.50 at the next close"
+    assert seen == [
+        [{"stop_loss": 98.5}, {"fraction": 0.5}],
+        f"{moving} (36 s), closing 50 % of it at the next close (36 s)",
+        f"{moving} (30 s)",
+    ]
+    assert [event[:2] for event in told(world)] == [OPENED[:2], (4, "moved")]
+
+
 def test_in_an_outage_a_command_is_seen_and_the_candle_is_said_to_be_overdue():
     world, seen = world_of(once(2), flat(20)), []
     world.exchange.troubles = [Trouble("error", minute(3) + 30_000, minute(8) + 30_000)]

@@ -259,7 +259,8 @@ class RunRecord:
         state = self._latest
         known = () if state is None or state.done else state.commands
         given = [*(each for each in known if each.kind != "report"), *asked]
-        return tuple(dict.fromkeys(standing(given)))
+        found = standing(given)
+        return tuple(each for place, each in enumerate(found) if each not in found[:place])
 
     @property
     def stopping(self) -> bool:
