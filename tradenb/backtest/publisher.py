@@ -26,6 +26,7 @@ class Publisher:
         self._times: list[tuple[str, str, float]] = []
         self._measured_at: int | None = None
         self._hung: set[Subscription] = set()
+        self._failed: set[Subscription] = set()
 
     def is_heard(self) -> bool:
         """Tell whether anybody subscribed to what happens on the way."""
@@ -85,4 +86,9 @@ class Publisher:
             self._hung.add(subscription)
             log.error("a subscriber %s; this backtest does not call it again", error)
         except Exception:
-            log.exception("a subscriber failed on %s", what)
+            if subscription not in self._failed:
+                self._failed.add(subscription)
+                words = (
+                    "a subscriber failed on %s; its other failures in this backtest are not logged"
+                )
+                log.exception(words, what)
