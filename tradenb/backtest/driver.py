@@ -39,7 +39,7 @@ class Cancelled(Exception):
 class _RareCollections:
     """While pumps run, Python looks for cycles after 10,000 new objects, not after 700.
 
-    A run keeps nearly all that it makes, and looking through it took a tenth of the time. Who
+    A run keeps nearly all that it makes, and looking through it took up to a tenth of the time. Who
     wanted fewer collections, or none, keeps what was wanted.
     """
 
