@@ -17,7 +17,14 @@ from tradenb.brokers.manager_tools import ManagedRun, Port, Tools
 from tradenb.brokers.order_news import OrderNews
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
-from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, restarted, rewound
+from tradenb.core.orders.ledger import (
+    OrderLedger,
+    changed_orders,
+    held_quantity,
+    pruned,
+    restarted,
+    rewound,
+)
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import (
     Cancel,
@@ -30,6 +37,7 @@ from tradenb.core.orders.order_actions import (
 )
 from tradenb.core.orders.order_alarms import AlarmName
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
+from tradenb.core.orders.protection import uncovered_since
 from tradenb.core.orders.reconciliation.reconcile import with_unknown_position
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import OrderMarket, Venue
@@ -76,7 +84,7 @@ class OrderManager:
         self._is_saved = False
 
     def close(self) -> None:
-        """End after the action that is under way."""
+        """End once nothing is under way and what is held has its stop; nothing new is entered."""
         self._closing = True
         self.woken.set()
 
@@ -84,7 +92,7 @@ class OrderManager:
         """Do what is to be done until it is closed; nothing that goes wrong ends it."""
         tools = self._tools
         try:
-            while not self._closing:
+            while not self._is_over():
                 self.woken.clear()
                 try:
                     until = await self._step()
@@ -97,13 +105,25 @@ class OrderManager:
                     self._say("failed", f"an action on its orders failed ({error!r:.200})")
                     until, longest = tools.exchange_now() + RETRY_MS, LONGEST_WAIT_MS
                 self.idle_ms = 0 if until is None else until - tools.exchange_now()
-                if until is not None and not self._closing:
+                if until is not None and not self._is_over():
                     ahead = min(max(until - tools.exchange_now(), 1), longest)
                     await tools.clock.wait(self.woken, tools.clock.now() + ahead)
         finally:
             if self._port is not None:
                 with contextlib.suppress(Exception):  # the sockets end with the process
                     await self._port.close()
+
+    def _is_over(self) -> bool:
+        """Tell whether it is to end, and may: moving a stop is a cancel and then an order."""
+        ledger = self._run.ledger
+        if not self._closing or self._port is None or ledger is None:
+            return self._closing
+        market = self._port.market
+        bare = (
+            uncovered_since(ledger, signal, held_quantity(ledger, signal, market), market)
+            for signal in ledger.signals()
+        )
+        return not any(order.is_unsettled for order in ledger.orders) and not any(bare)
 
     async def _step(self) -> int | None:
         """Do one thing; return until when there is nothing to do, ms of the exchange."""

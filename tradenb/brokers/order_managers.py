@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -20,8 +20,10 @@ from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_records import Order
 from tradenb.engine.ports import Clock, Workers
 
-END_S: Final = 12.0
-"""So long an action may take that is under way when its run ends; the next start queries it."""
+log = logging.getLogger("tradenb")
+
+END_S: Final = 40.0
+"""So long a run that ends may take to put its orders right; what has no stop is sold after 30 s."""
 
 
 class TradingRun(ManagedRun, JudgedRun, Protocol):
@@ -75,8 +77,17 @@ class OrderManagers:
         manager.close()
         if self._clock.stepped:
             task.cancel()  # it is between two actions, and has no more turns
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        try:
             await asyncio.wait_for(task, END_S)
+        except TimeoutError:
+            log.warning(
+                "%s: released although an order is in doubt or a stop is missing: the exchange did "
+                "not help for %g s; start the run again, or run `tradenb guard --once`",
+                run_id,
+                END_S,
+            )
+        except asyncio.CancelledError:
+            pass
 
     def idle_ms(self, run_id: str) -> int:
         """Return how long a run's manager has nothing to do; 0 while it acts."""

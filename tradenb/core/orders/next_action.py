@@ -100,9 +100,7 @@ def _settle(now: Situation) -> OrderAction | None:
     """Line 1: doubts, cancels and looks that are due."""
     ledger, waits = now.ledger, []
     for order in ledger.orders:
-        if order.is_done or not (
-            order.is_in_doubt or order.state == "cancelling" or order.query_due or order.misses
-        ):
+        if not order.is_unsettled:
             continue
         if order.misses >= 2:
             waits.append(check_at(ledger))

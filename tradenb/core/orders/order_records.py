@@ -200,6 +200,13 @@ class Order(NamedTuple):
         return self.state in ("sending", "unknown")
 
     @property
+    def is_unsettled(self) -> bool:
+        """Whether the exchange has to be asked for it before anything else is done."""
+        if self.is_done:
+            return False
+        return self.is_in_doubt or self.state == "cancelling" or self.query_due or self.misses > 0
+
+    @property
     def stands(self) -> bool:
         """Whether it is known to rest and nobody asked for its cancel."""
         return self.state == "working"
