@@ -227,6 +227,29 @@ def test_sizes_that_change_nothing_and_fractions_meant_as_percents_are_warned_of
     assert said in result.warnings
 
 
+@pytest.mark.parametrize("vectorised", [False, True])
+@pytest.mark.parametrize(("entry", "warned"), [(None, True), (0.999, False), (1.1, False)])
+def test_a_wait_without_an_entry_to_wait_for_is_warned_of(vectorised, entry, warned):
+    def answer(price):
+        entered = {} if entry is None else {"entry": entry * price}
+        return {"position": "long", "stop_loss": 0.9 * price, "wait": 60, "minutes": 1, **entered}
+
+    if vectorised:
+        made = tn.strategy("waits", every="15m", vectorised=True)(lambda df: answer(df.close))
+    else:
+        made = tn.strategy("waits", every="15m")(lambda ctx: answer(ctx.price))
+    result = tn.backtest.run(
+        "BTCUSDT", strategy=made, exchange=exchange(market(3, 300)), progress=False
+    )
+    opened = (result.events.kind == "opened").sum()
+    said = (
+        f"wait=60 of {opened} positions changes nothing: it is how long an entry is waited for; "
+        "pass entry= or breakout=, or leave wait= out"
+    )
+    assert opened > 1
+    assert [each for each in result.warnings if "wait=" in each] == [said] * warned
+
+
 def test_of_several_the_silent_one_is_named(tmp_path):
     loud = tn.strategy("loud", every="15m")(lambda ctx: tn.long(stop_loss=0.9 * ctx.price))
     silent = tn.strategy("silent", every="15m")(never)

@@ -101,7 +101,8 @@ def long(
     breakout : float, optional
         Stop entry: buy when the price rises to it, at the worse of it and the candle's open.
     wait : int, optional
-        Minutes to wait for the entry, in place of `Rules.schedule_await_minutes`.
+        Minutes to wait for the entry, in place of `Rules.schedule_await_minutes`; without entry
+        and breakout it means nothing.
     trail, trail_distance : float, optional
         The stop follows the best price at so many percent, or at this distance.
     trail_after : float, optional

@@ -30,18 +30,20 @@ def caveats(
     asks_lost: int,
     troubled: Sequence[Event],
     coverage: Coverages,
-    opened: Sequence[Signal],
+    opened: Sequence[Event],
     cut: Sequence[float],
-    reached: int,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     candles = {each.state.symbol: each.candles for each in session.instances}
+    pairs = [(event.at, event.signal) for event in opened if isinstance(event.signal, Signal)]
+    signals = [signal for _, signal in pairs]
     return [
         *_errors(troubled),
         *_left_open(open_count),
         *_unanswered(session.timeouts, asks_lost),
-        *_reached_entries(reached),
-        *_small_trails(opened),
+        *_reached_entries(signals),
+        *_small_trails(signals),
+        *_idle_waits(pairs),
         *_idle_sizes(session, trades),
         *_cut_sizes(cut),
         *_idle_funding(session),
@@ -59,13 +61,6 @@ def ruined(at: int) -> str:
         f"ruined at {iso(at)}: from then on equity is 0, and yearly and daily figures are N/A; "
         "the trades after it are those of a strategy that had more money"
     )
-
-
-def was_reached(event: Event) -> bool:
-    """Tell whether a limit entry was reached when it was decided: it was opened at once."""
-    if event.kind != "opened" or not (event.note or "").endswith(ENTRY_REACHED):
-        return False
-    return isinstance(event.signal, Signal) and not event.signal.breakout
 
 
 def _errors(events: Sequence[Event]) -> Iterator[str]:
@@ -95,11 +90,27 @@ def _unanswered(timeouts: int, lost: int) -> Iterator[str]:
         )
 
 
-def _reached_entries(count: int) -> Iterator[str]:
+def _reached_entries(opened: Sequence[Signal]) -> Iterator[str]:
+    """Count the limit entries that were reached when they were decided: they opened at once."""
+    count = len([1 for signal in opened if _was_reached(signal) and not signal.breakout])
     if count:
         yield (
             f"{_entries(count)} already reached and opened at the market price; for a breakout "
             "use breakout="
+        )
+
+
+def _was_reached(signal: Signal) -> bool:
+    return (signal.note or "").endswith(ENTRY_REACHED)
+
+
+def _idle_waits(opened: Sequence[tuple[int, Signal]]) -> Iterator[str]:
+    """Say that `wait` changes nothing where no position of the run waited for an entry."""
+    given = [(at, signal) for at, signal in opened if signal.wait is not None]
+    if given and all(at == signal.at and not _was_reached(signal) for at, signal in given):
+        yield (
+            f"wait={given[0][1].wait} of {plural(len(given), 'position')} changes nothing: it is "
+            "how long an entry is waited for; pass entry= or breakout=, or leave wait= out"
         )
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tradenb.backtest.results.caveats import caveats, was_reached
+from tradenb.backtest.results.caveats import caveats
 from tradenb.backtest.results.strategy_alarms import alarms
 from tradenb.core.events import numbered
 from tradenb.core.signal import Signal
@@ -178,7 +178,6 @@ def parts_of(run: BacktestRun) -> ResultParts:
 
 def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
     """Return what should be known of the candles, the run and its market, in sentences."""
-    opened = [event for event in found.recorded if event.kind == "opened"]
     said = (
         run.warnings
         + run.period.warnings
@@ -192,8 +191,7 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
             cut=[share for book in session.accounts for share in book.cut]
             if found.fast is None
             else found.fast.cut,
-            opened=[event.signal for event in opened if isinstance(event.signal, Signal)],
-            reached=len([1 for event in opened if event.note and was_reached(event)]),
+            opened=[event for event in found.recorded if event.kind == "opened"],
         )
     )
     notes = getattr(run.plan.source, "market_notes", None)
