@@ -214,5 +214,5 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's repr
         text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    text = without_addresses(text)
+    text = without_addresses(" ".join(text.split()) if "\n" in text else text)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from tradenb.errors import near
+from tradenb.errors import near, shown
 
 
 def problems_of(
@@ -33,6 +33,7 @@ def problems_of(
         elif item["type"] == "missing":
             lines.append(f"{name} is needed")
         else:
-            lines.append(f"{name}: {words}, was {item['input']!r:.80}" if name else words)
+            was = f", was {shown(item['input'])}" if name and ", was " not in words else ""
+            lines.append(f"{name}: {words}{was}" if name else words)
     listed = f" (the {noun}s are {', '.join(names)})" if foreign else ""
     return f"{what}: {'; '.join(lines)}{listed}"

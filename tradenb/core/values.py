@@ -18,20 +18,21 @@ class Problem(NamedTuple):
 
 
 def positive(value: object) -> float | None:
-    """Return a finite number above 0, or None of all else; a bool is not a number."""
+    """Return a finite number above 0, or None of all else."""
     if type(value) is float:  # nearly always; numbers of all other sorts cost a longer look
         return value if 0 < value < math.inf else None
-    number = _real(value)
+    number = finite(value)
     return number if number is not None and number > 0 else None
 
 
 def not_negative(value: object) -> float | None:
     """Return a finite number of at least 0, or None of all else."""
-    number = _real(value)
+    number = finite(value)
     return number if number is not None and number >= 0 else None
 
 
-def _real(value: object) -> float | None:
+def finite(value: object) -> float | None:
+    """Return a finite number, or None of all else; a bool is not a number."""
     if value is None:  # of all that is not a number the commonest, and the quickest to see
         return None
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -24,10 +24,9 @@ HOUR = 3_600_000
         ({"cash": 10, "quote": 1, "csh": 1}, "unknown field 'csh'; did you mean 'cash'?"),
         ({"cash": 10, "quote": 1, "name": "a/b"}, "name: String should match pattern"),
         ({"cash": 10, "quote": 1, "funding": 3}, "must be a mapping of a symbol"),
-        ({"cash": 10, "quote": 1, "funding": {"BTCUSDT": 3}}, "must be percents by time, was 3"),
         (
-            {"cash": 10, "quote": 1, "funding": {"BTCUSDT": {0: float("nan")}}},
-            "the funding of BTCUSDT at 0 must be finite, was nan",
+            {"cash": 10, "quote": 1, "funding": {"BTCUSDT": 3}},
+            "must be percents by time (a Series or a dict), was 3",
         ),
         (
             {"cash": 10, "quote": 1, "funding": {}, "funding_percent": 0.1},
@@ -39,6 +38,39 @@ def test_a_wrong_setting_is_named_with_its_value(given, words):
     with pytest.raises(UsageError, match="Account: ") as raised:
         Account(**given)
     assert words in str(raised.value)
+
+
+TIMES = pd.date_range("2024-01-01", periods=4, freq="8h")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            pd.Series([0.1, float("nan"), 0.1, float("inf")], TIMES),
+            "the funding of BTCUSDT at 2024-01-01 08:00:00 must be a finite number, was nan",
+        ),
+        (
+            {"2024-01-01": 0.1, "2024-01-02": "0.1", "2024-01-03": None},
+            "the funding of BTCUSDT at 2024-01-02 must be a finite number, was '0.1'",
+        ),
+        (
+            {False: 0.1, True: 0.1, "2024-01-03": 0.1},
+            "a time of the funding of BTCUSDT must be a moment, was False",
+        ),
+    ],
+)
+def test_of_wrong_funding_the_first_row_is_named_and_how_many_there_are(given, words):
+    with pytest.raises(UsageError) as raised:
+        Account(cash=10, quote=1, funding={"BTCUSDT": given})
+    assert str(raised.value) == f"Account: funding: {words} (wrong: 2 of {len(given)})"
+
+
+def test_a_table_of_funding_is_refused_in_one_line():
+    table = pd.DataFrame({"rate": [0.1, 0.2]}, TIMES[:2])
+    with pytest.raises(UsageError, match=r"a Series or a dict\), was rate 2024-01-01") as raised:
+        Account(cash=10, quote=1, funding={"BTCUSDT": table})
+    assert "\n" not in str(raised.value)
 
 
 def test_settings_go_by_name():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -12,6 +11,7 @@ from tradenb.core.model_errors import problems_of
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
+from tradenb.core.values import finite
 from tradenb.errors import UsageError, shown, unknown
 
 _SIZES: Final = ("quote", "percent", "risk")
@@ -152,16 +152,25 @@ class Account(BaseModel, frozen=True):
         return list(type(self).model_fields)
 
 
-def _charges(symbol: object, given: object) -> Charges:
+def _charges(symbol: object, given: Any) -> Charges:
     """Read the funding of a symbol: a Series, or a mapping of times to percents."""
-    items = getattr(given, "items", None)
+    items = None if hasattr(given, "columns") else getattr(given, "items", None)
     if items is None:
-        raise ValueError(f"the funding of {symbol} must be percents by time, was {shown(given)}")
-    found = []
+        words = f"the funding of {symbol} must be percents by time (a Series or a dict)"
+        raise ValueError(f"{words}, was {shown(given)}")
+    found, wrong = [], []
     for at, percent in items():
-        if not isfinite(percent):
-            raise ValueError(f"the funding of {symbol} at {at} must be finite, was {percent!r}")
-        found.append((to_ms(at, f"a time of the funding of {symbol}"), float(percent)))
+        number = finite(percent)
+        try:
+            found.append((to_ms(at, f"a time of the funding of {symbol}"), number or 0.0))
+        except UsageError as error:
+            wrong.append(str(error))
+            continue
+        if number is None:
+            words = f"the funding of {symbol} at {at} must be a finite number"
+            wrong.append(f"{words}, was {shown(percent)}")
+    if wrong:
+        raise ValueError(f"{wrong[0]} (wrong: {len(wrong)} of {len(given)})")
     return tuple(sorted(found))
 
 
