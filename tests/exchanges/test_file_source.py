@@ -385,16 +385,26 @@ def test_a_file_without_rows_is_refused_as_empty(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_missing_columns_are_named_with_the_file(tmp_path, suffix):
-    path = write(tmp_path / f"BTCUSDT-1.{suffix}", frame().drop(columns=["low", "volume"]))
+    path = write(tmp_path / f"BTCUSDT-1.{suffix}", frame().drop(columns=["low", "high"]))
     error = refusal(path)
     assert error.code == "columns"
     assert str(error) == (
-        f"BTCUSDT-1.{suffix}: columns are missing: low, volume; "
-        "found: 'timestamp', 'open', 'high', 'close'"
+        f"BTCUSDT-1.{suffix}: columns are missing: high, low; "
+        "found: 'timestamp', 'open', 'close', 'volume'"
     )
 
 
 # ------------------------------------------------------------------------------------- Parquet
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_file_without_volume_has_a_volume_of_0(tmp_path, suffix, caplog):
+    path = write(tmp_path / f"BTCUSDT-1.{suffix}", frame().drop(columns="volume"))
+    source = file_exchange(path)
+    assert load(source).candles.volume.tolist() == [0.0] * 5
+    assert ["no volume" in words for words in caplog.messages] == [True]
+    with pytest.raises(CandleError, match="the candles have no volume, which the average price"):
+        source.load(CandleRequest(symbol="BTCUSDT", rules=Rules(price="average")))
 
 
 def parquet(tmp_path, data, **keywords):

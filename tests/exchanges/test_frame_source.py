@@ -155,9 +155,26 @@ def test_missing_columns_are_named_together_with_those_found():
     error = refusal(frame().drop(columns=["volume", "timestamp"]).rename(columns={"low": "lo"}))
     assert (error.code, error.index) == ("columns", None)
     assert str(error) == (
-        "columns are missing: low, volume, timestamp; found: 'open', 'high', 'lo', 'close'; "
+        "columns are missing: low, timestamp; found: 'open', 'high', 'lo', 'close'; "
         "put the times into a column timestamp, in ms, or into the index as dates"
     )
+
+
+@pytest.mark.parametrize("frames", [lambda each: each, lambda each: {"EURUSD": each}])
+def test_candles_without_volume_are_read_where_no_rule_needs_it(frames, caplog):
+    source = frame_exchange(frames(frame().drop(columns="volume")))
+    assert load(source, "EURUSD").candles.volume.tolist() == [0.0] * 5
+    load(source, "EURUSD")
+    assert ["EURUSD" in words and "no volume" in words for words in caplog.messages] == [True]
+    for rules in (Rules(price="average"), Rules(touch="average_price")):
+        with pytest.raises(CandleError, match="EURUSD: the candles have no volume, which the aver"):
+            load(source, "EURUSD", rules)
+
+
+def test_a_column_that_looks_like_a_volume_is_not_taken_for_none():
+    error = refusal(frame().rename(columns={"volume": "Volume BTC"}))
+    assert "missing: volume; found: " in str(error)
+    assert str(error).endswith("; rename yours to volume, or add it (0 where there is none)")
 
 
 def test_a_frame_without_columns_says_so():

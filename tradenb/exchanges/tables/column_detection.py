@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Floats, Rows, Times
 from tradenb.core.candles.candle_length import when
+from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import to_ms
 from tradenb.errors import CandleError, UsageError
 
 NAMES: Final = ("open", "high", "low", "close", "volume")
+NO_VOLUME: Final = "no volume: it is 0 in all candles"
 TIME_NAMES: Final = (
     "timestamp", "unix", "unix_timestamp", "time", "datetime", "date", "open_time", "gmt_time",
     "local_time",
@@ -29,6 +31,7 @@ TIME_NAMES: Final = (
 SYMBOL_NAMES: Final = ("symbol", "ticker", "pair", "asset")
 _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
+_VOLUME_GOES: Final = "; rename yours to volume, or add it (0 where there is none)"
 _TIMES_GO: Final = "; put the times into a column timestamp, in ms, or into the index as dates"
 
 Raw = NDArray[Any]
@@ -37,29 +40,36 @@ Raw = NDArray[Any]
 class ColumnPlaces(NamedTuple):
     """Where the columns are.
 
-    `time` is None if the index holds the times, `symbol` if no column names the markets.
+    `time` is None if the index holds the times, `symbol` if no column names the markets, the last
+    of `values` if there is no volume.
     """
 
     time: int | None
-    values: tuple[int, ...]
+    values: tuple[int | None, ...]
     symbol: int | None = None
 
 
-def find_columns(names: Sequence[object], *, timed_index: bool = False) -> ColumnPlaces:
+def find_columns(
+    names: Sequence[object], *, timed_index: bool = False, needs_volume: bool = False
+) -> ColumnPlaces:
     """Find the columns of candles; upper and lower case do not matter.
 
-    If the index holds times, only a column named "timestamp" takes precedence.
+    If the index holds times, only a column named "timestamp" takes precedence. A table without
+    volume is one unless a column looks like it.
     """
     lower = [plain_name(name) for name in names]
     wanted = TIME_NAMES[:1] if timed_index else TIME_NAMES
     time = next((name for name in wanted if name in lower), None)
-    missing = [name for name in NAMES if name not in lower]
+    missing = [name for name in NAMES[:4] if name not in lower]
+    if "volume" not in lower and (needs_volume or any("vol" in name for name in lower)):
+        missing.append("volume")
     missing += [] if time or timed_index else ["timestamp"]
     if missing:
         found = ", ".join(repr(name) for name in names) or "none"
-        times = "" if time or timed_index else _TIMES_GO
+        cure = _VOLUME_GOES if "volume" in missing else ""
+        cure += "" if time or timed_index else _TIMES_GO
         raise CandleError(
-            f"columns are missing: {', '.join(missing)}; found: {found}{times}", code="columns"
+            f"columns are missing: {', '.join(missing)}; found: {found}{cure}", code="columns"
         )
     for name in (*NAMES, *([time] if time else [])):
         alike = [repr(given) for given, low in zip(names, lower, strict=True) if low == name]
@@ -71,7 +81,7 @@ def find_columns(names: Sequence[object], *, timed_index: bool = False) -> Colum
     symbol = next((name for name in SYMBOL_NAMES if name in lower), None)
     return ColumnPlaces(
         lower.index(time) if time else None,
-        tuple(lower.index(n) for n in NAMES),
+        tuple(lower.index(name) if name in lower else None for name in NAMES),
         None if symbol is None else lower.index(symbol),
     )
 
@@ -111,10 +121,23 @@ def rows_of_market(rows: Rows, markets: Raw, symbol: str) -> Rows:
     return rows.take(np.flatnonzero([str(name) in wanted for name in markets.tolist()]))
 
 
-def rows_from_columns(time: Raw, values: Sequence[Raw]) -> Rows:
-    """Convert a column of times and the five others, in the order of `NAMES`."""
+def check_volume(symbol: str, rules: Rules) -> None:
+    """Refuse rules that go by the volume, for candles that have none."""
+    if rules.price == "average" or rules.touch == "average_price":
+        raise CandleError(
+            f"{symbol}: the candles have no volume, which the average price needs; add a column "
+            "volume, or use price='close' and touch='candle'",
+            code="columns",
+        )
+
+
+def rows_from_columns(time: Raw, values: Sequence[Raw | None]) -> Rows:
+    """Convert a column of times and the five others, in the order of `NAMES`; None is all 0."""
     times = _times(time)
-    columns = [_floats(column, name, times) for column, name in zip(values, NAMES, strict=True)]
+    columns = [
+        np.zeros(len(times)) if column is None else _floats(column, name, times)
+        for column, name in zip(values, NAMES, strict=True)
+    ]
     return Rows(times, *columns)
 
 
@@ -122,8 +145,8 @@ def rows_from_array(array: Raw) -> Rows:
     """Convert an (n, 6) array of numbers, or an (n,) array with named fields, always copying."""
     names = array.dtype.names
     if array.ndim == 1 and names is not None:
-        places = find_columns([_SHORT.get(name, name) for name in names])
-        fields = [np.ascontiguousarray(array[names[place]]) for place in places.values]
+        places = find_columns([_SHORT.get(name, name) for name in names], needs_volume=True)
+        fields = [np.ascontiguousarray(array[names[place or 0]]) for place in places.values]
         return rows_from_columns(array[names[places.time or 0]], fields)
     if array.ndim != 2 or array.shape[1] != 6 or array.dtype.kind not in "iuf":
         raise CandleError(

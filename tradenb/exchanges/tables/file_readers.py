@@ -15,6 +15,7 @@ from tradenb.errors import CandleError
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.tables.arrow_columns import array_of_chunks
 from tradenb.exchanges.tables.column_detection import (
+    NO_VOLUME,
     TIME_NAMES,
     Raw,
     find_columns,
@@ -118,10 +119,11 @@ def _table(schema: pa.Schema, column: Callable[[str], Raw], symbol: str) -> Tabl
         times = np.arange(index.start, index.stop, index.step)
     else:
         times = column(str(index))
-    rows: Rows = rows_from_columns(times, [column(schema.names[place]) for place in places.values])
+    values = [None if place is None else column(schema.names[place]) for place in places.values]
+    rows: Rows = rows_from_columns(times, values)
     if places.symbol is not None:
         rows = rows_of_market(rows, column(schema.names[places.symbol]), symbol)
-    return Table(rows)
+    return Table(rows, (NO_VOLUME,) if values[4] is None else ())
 
 
 def _index_of_times(schema: pa.Schema) -> str | range | None:

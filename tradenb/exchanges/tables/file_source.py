@@ -24,6 +24,7 @@ from tradenb.engine.specs.repr_card import ReprCard
 from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
+from tradenb.exchanges.tables.column_detection import check_volume
 from tradenb.exchanges.tables.file_patterns import matching
 from tradenb.exchanges.tables.file_readers import read
 from tradenb.exchanges.tables.symbol_names import Named, check_names, symbol_of
@@ -106,14 +107,8 @@ class FileExchange(ReprCard):
         loaded = self._memo.get(
             key, stamp, lambda: self._loaded(key, files[key], limits, request.progress)
         )
-        if key in self._without_volume and (
-            rules.price == "average" or rules.touch == "average_price"
-        ):
-            raise CandleError(
-                f"{key}: the files have no volume, which the average price needs; add a column "
-                "volume, or use price='close' and touch='candle'",
-                code="columns",
-            )
+        if key in self._without_volume:
+            check_volume(key, rules)
         return loaded
 
     def _loaded(

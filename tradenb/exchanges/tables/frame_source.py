@@ -6,6 +6,7 @@ copied where their type fits; pandas' copy-on-write protects them from later cha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,11 @@ from tradenb.errors import CandleError, UsageError, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.column_detection import (
+    NO_VOLUME,
     SYMBOL_NAMES,
     TIME_NAMES,
     Raw,
+    check_volume,
     find_columns,
     plain_name,
     rows_from_columns,
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tradenb.exchanges.tables.frame_kinds import Table
+
+log = logging.getLogger("tradenb")
 
 _ANY = ""  # stands for every symbol; no canonical symbol is empty
 
@@ -69,6 +74,11 @@ class FrameExchange(ReprCard):
         self._name = name
         self.step = step
         self.markets = markets
+        self._without_volume = {
+            symbol
+            for symbol, frame in frames.items()
+            if "volume" not in {plain_name(name) for name in frame}
+        }
         columns = {str(name).strip().lower() for frame in frames.values() for name in frame}
         self.is_single = _ANY in frames and not columns & {*SYMBOL_NAMES}
 
@@ -96,6 +106,8 @@ class FrameExchange(ReprCard):
         symbol = canonical(request.symbol)
         memo = key if self.is_single else symbol
         loaded = self._memo.get(memo, stamp, lambda: self._accepted(key, symbol, rules))
+        if key in self._without_volume:
+            check_volume(symbol, rules)
         if request.progress:
             request.progress(1, 1)
         return loaded
@@ -103,7 +115,9 @@ class FrameExchange(ReprCard):
     def _accepted(self, key: str, symbol: str, rules: Rules) -> Loaded:
         factor, longest = rules.price_anomaly_factor, rules.gap_minutes
         try:
-            rows = rows_from_frame(self._frames[key], symbol)
+            rows = rows_from_frame(self._frames[key], symbol, needs_volume=False)
+            if key in self._without_volume:
+                log.warning("%s of %r: %s", symbol, self, NO_VOLUME)
             return Loaded(*accept(rows, factor=factor, step=self.step, gap_minutes=longest))
         except CandleError as error:
             if not key:
@@ -127,9 +141,10 @@ def frame_exchange(
         Candles of one length, oldest first; a DataFrame of pandas or polars, or a table of pyarrow.
         One frame is one market, of any symbol, unless a column symbol (ticker, pair, asset), rows
         (symbol, time) or columns (price, symbol) name several. Columns open, high, low,
-        close, volume, in upper or lower case; others are ignored. The open times: a column
-        `timestamp`, else a DatetimeIndex, else a column (or named index) time, datetime, date or
-        open_time; int ms since the epoch, datetime or ISO string; without a time zone it is UTC.
+        close, volume, in upper or lower case; others are ignored, a missing volume is 0. The open
+        times: a column `timestamp`, else a DatetimeIndex, else a column (or named index) time,
+        datetime, date or open_time; int ms since the epoch, datetime or ISO string; without a time
+        zone it is UTC.
         Later changes of the frame do not change the candles.
     timeframe : str, default "1m"
         How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
@@ -163,7 +178,9 @@ def frame_exchange(
     return FrameExchange(found, name=name, step=step, markets=checked_markets(market))
 
 
-def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
+def rows_from_frame(
+    frame: pd.DataFrame, symbol: str | None = None, *, needs_volume: bool = True
+) -> Rows:
     """Convert a DataFrame of candles; columns are views where their type allows it.
 
     Of several markets in one frame the rows of `symbol` are taken.
@@ -173,11 +190,10 @@ def rows_from_frame(frame: pd.DataFrame, symbol: str | None = None) -> Rows:
     index = frame.index
     named = plain_name(index.name) in TIME_NAMES
     timed = isinstance(index, pd.DatetimeIndex) or named
-    places = find_columns(list(frame.columns), timed_index=timed)
+    places = find_columns(list(frame.columns), timed_index=timed, needs_volume=needs_volume)
     time = index.to_series() if places.time is None else frame.iloc[:, places.time]
-    rows = rows_from_columns(
-        _array(time), [_array(frame.iloc[:, place]) for place in places.values]
-    )
+    values = [None if place is None else _array(frame.iloc[:, place]) for place in places.values]
+    rows = rows_from_columns(_array(time), values)
     if symbol is not None and places.symbol is not None:
         rows = rows_of_market(rows, _array(frame.iloc[:, places.symbol]), symbol)
     return Rows(*(_holding(column, frame) for column in rows))

@@ -116,10 +116,10 @@ def named(rows: Cells, symbol: str) -> Form | None:
     if found is None:
         return None
     line, names, volume = found
-    known = [name for name in names if name != "volume"] if volume is None else list(names)
+    known = list(names)
     if volume is not None:
         known[volume] = "volume"
-    places = find_columns([*known, *(["volume"] if volume is None else [])])
+    places = find_columns(known)
     if places.time is None:
         return None
     return Form(

@@ -19,6 +19,7 @@ from tradenb.errors import CandleError
 from tradenb.exchanges.tables.arrow_columns import array_of_chunk, objects
 from tradenb.exchanges.tables.column_detection import (
     NAMES,
+    NO_VOLUME,
     TIME_NAMES,
     Raw,
     find_columns,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 _HEADER: Final = ",".join(("timestamp", *NAMES))
 _PLAIN: Final = "columns by name"
-_NO_VOLUME: Final = "no volume: it is 0 in all candles"
 _WORDS: Final = {";": "separated by ;", "\t": "separated by tabs", "|": "separated by |"}
 _COMMA: Final = r"^[+-]?\d+(,\d+)?([eE][+-]?\d+)?$"
 _THOUSANDS: Final = r"^[+-]?[1-9]\d{0,2},\d{3}$"
@@ -47,7 +47,11 @@ class Table(NamedTuple):
 
     rows: Rows
     notes: tuple[str, ...] = ()
-    has_volume: bool = True
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether it had a column of volumes."""
+        return NO_VOLUME not in self.notes
 
 
 def table_of_text(content: Content, symbol: str) -> Table:
@@ -75,9 +79,8 @@ def table_of_text(content: Content, symbol: str) -> Table:
         notes.append("newest first")
     if not form.headed:
         check_columns(rows, [np.asarray(reader.numbers(place)) for place in form.checks])
-    has_volume = form.values[4] is not None
-    notes.append("" if has_volume else _NO_VOLUME)
-    return Table(rows, tuple(filter(None, notes)), has_volume)
+    notes.append(NO_VOLUME if form.values[4] is None else "")
+    return Table(rows, tuple(filter(None, notes)))
 
 
 def _form(content: Content, symbol: str) -> tuple[str, Form]:
