@@ -466,6 +466,27 @@ def answering(*answers):
 
 FIVE = [row(minute, 100.0 + minute) for minute in range(5)]
 ARRAY = np.array(FIVE)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_function_that_ignores_since_is_told_what_it_returned(later):
+    begin = NEW_YEAR + MINUTE * (600 if later else 0)
+    rows = [[begin + MINUTE * place, 1, 1, 1, 1, 0] for place in range(5)]
+    source = FunctionExchange(
+        lambda symbol, since, limit: rows, name="mine", now=lambda: LATE, sleep=lambda seconds: None
+    )
+    start, hours = NEW_YEAR + 300 * MINUTE, ("10:00", "10:04") if later else ("00:00", "00:04")
+    asked = CandleRequest(symbol="BTCUSDT", start=start, end=start + 60 * MINUTE, rules=RULES)
+    with pytest.raises(CandleError) as raised:
+        source.load(asked)
+    assert raised.value.code == "empty"
+    assert str(raised.value) == (
+        "BTCUSDT of exchange 'mine', 2024-01-01 05:00 to 2024-01-01 06:00: asked for candles since "
+        f"2024-01-01 05:00 ({start}), the function returned those from 2024-01-01 {hours[0]} to "
+        f"2024-01-01 {hours[1]}; return candles that open at `since` or later, the oldest first"
+    )
+
+
 FRAME = pd.DataFrame(FIVE, columns=["timestamp", "open", "high", "low", "close", "volume"])
 
 

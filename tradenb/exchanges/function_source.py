@@ -20,6 +20,7 @@ from typing import Any, Final
 from tradenb.call_errors import explained
 from tradenb.clock import wall_ms
 from tradenb.core.candles.arrays import Rows
+from tradenb.core.candles.candle_length import when
 from tradenb.core.candles.intake import accept
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import floor_to, iso
@@ -140,10 +141,24 @@ class FunctionExchange(ReprCard):
         what = f"{symbol} of exchange {self._name!r}"
 
         def paged(call: Callable[[int, int], Any]) -> Rows:
-            def fetch_page(since: int, limit: int) -> Rows:
-                return rows_from_response(call(since, limit))
+            elsewhere: list[tuple[int, int, int]] = []
 
-            return fetch_range(fetch_page, first, last, what=what, retry=retry, progress=progress)
+            def fetch_page(since: int, limit: int) -> Rows:
+                found = rows_from_response(call(since, limit))
+                if len(found.time):
+                    elsewhere.append((since, found.time.item(0), found.time.item(-1)))
+                return found
+
+            rows = fetch_range(fetch_page, first, last, what=what, retry=retry, progress=progress)
+            if not len(rows.time) and elsewhere:
+                since, oldest, newest = elsewhere[0]
+                raise CandleError(
+                    f"asked for candles since {iso(since)} ({since}), the function returned those "
+                    f"from {when(oldest)} to {when(newest)}; return candles that open at `since` "
+                    "or later, the oldest first",
+                    code="empty",
+                )
+            return rows
 
         if not self._is_async:
             return paged(lambda since, limit: self._function(symbol, since, limit))
