@@ -15,6 +15,7 @@ from tradenb.bus import bus
 from tradenb.core import risk
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.errors import ExchangeError
 from tradenb.live.live_run import record_of
 from tradenb.testing.world.simulated_world import Action, World
 
@@ -151,6 +152,35 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     assert run.stopping
     assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
     assert len(process.world.exchange.requests) < 40
+
+
+@pytest.mark.parametrize("tick_ms", [100, 60_001])
+def test_a_start_at_a_rate_limit_asks_again_and_says_so_when_it_is_over(tick_ms):
+    spec = StrategySpec(name="a", function=once(2), every="1m")
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    rules = tn.Rules(tick_ms=tick_ms, candle_retry_seconds=5)
+    world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)], rules=rules)
+    asked = []
+
+    class Limited:
+        def __getattr__(self, name):
+            return getattr(world.exchange, name)
+
+        def load(self, request):
+            asked.append(world.clock.now())
+            left = (minute(2) - world.clock.now()) / 1000
+            if left > 0:
+                words = f"not requested, rate limited for another {left:.0f} s"
+                raise ExchangeError(words, retryable=True, retry_after=left)
+            return world.exchange.load(request)
+
+    process = world.process()
+    record_of(process.runs[0]).source = Limited()
+    process.live(at_minute(5))
+    first, second = asked
+    assert first < minute(1)
+    assert minute(2) <= second < minute(2) + 1_000
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(5)
 
 
 @pytest.mark.realtime

@@ -165,7 +165,9 @@ class Scheduler:
     def _start_tick(self, group: list[RunRecord]) -> None:
         task = asyncio.create_task(self._tick(group))
         for run in group:
-            run.tick_now, run.arrival.retry_at = False, 0
+            run.tick_now = False
+            if run.feed is not None:  # a start that failed keeps to its pause
+                run.arrival.retry_at = 0
             self._busy[run.id] = task
 
     async def _tick(self, group: list[RunRecord]) -> None:

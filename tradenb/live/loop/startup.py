@@ -40,20 +40,21 @@ class Startup:
         self._feeds = feeds
         self.reads = ReadSymbols(notifier, self._feed_of)
         self._preparing: dict[int, asyncio.Task[None]] = {}
-        self._tries: dict[int, int] = {}
+        # How often the preparation of a run failed, and how long the next try waits since, ms.
+        self._failures: dict[int, tuple[int, int]] = {}
 
     def forget(self, run: RunRecord) -> None:
         """Prepare a run no longer."""
-        self._tries.pop(id(run), None)
+        self._failures.pop(id(run), None)
         if id(run) in self._preparing:
             self._preparing.pop(id(run)).cancel()
 
     async def prepare(self, group: list[RunRecord]) -> None:
         """Prepare runs side by side; those that can tick wait no longer than for a candle."""
         runs = [run for run in group if run.feed is None]
-        now = self._clock.now()
-        due = [run for run in runs if id(run) not in self._preparing and run.next_at <= now]
+        due = [run for run in runs if id(run) not in self._preparing and not self._pauses(run)]
         for run in due:
+            run.arrival.retry_at = 0
             self._preparing[id(run)] = asyncio.create_task(self._prepare(run))
         tasks = [self._preparing[id(run)] for run in due]
         if tasks and len(runs) < len(group):
@@ -86,15 +87,23 @@ class Startup:
                 begin(run, checkpoint, history)
             run.feed = feed
             run.arrival.begin(feed.revisions.count, cursor)
-            self._tries.pop(id(run), None)
+            self._failures.pop(id(run), None)
             await self.reads.begin(run, [*run.spec.symbols, *checkpoint.reads])
         except Exception as error:  # noqa: BLE001 - an exchange's; the others go on
-            tries = self._tries[id(run)] = self._tries.get(id(run), 0) + 1
-            pause = max(wait_ms(tries, run.rules), round(getattr(error, "retry_after", 0.0) * 1000))
+            tries = self._failures.get(id(run), (0, 0))[0] + 1
+            pause = min(wait_ms(tries, run.rules), MINUTE)
+            pause = max(pause, round(getattr(error, "retry_after", 0.0) * 1000))
+            self._failures[id(run)] = tries, pause
             run.arrival.retry_at = self._clock.now() + pause
             await self._notifier.report_error(run, error)
         finally:
             self._preparing.pop(id(run), None)
+
+    def _pauses(self, run: RunRecord) -> bool:
+        """Tell whether a run waits after a try that failed, however short its ticks are."""
+        ahead = run.arrival.retry_at - self._clock.now()
+        # Further ahead than it waits: the wall clock was put back meanwhile.
+        return 0 < ahead <= self._failures.get(id(run), (0, 0))[1]
 
     async def _exchange_time(self, run: RunRecord) -> int:
         """Return the time on the exchange, where it tells it and ours is a minute ahead or more."""
