@@ -1,7 +1,8 @@
 """One life of a position, killed at every disk operation and around every request, and restarted.
 
 Entry, protection, cancel, exit: whenever the process dies, with and without the power, nothing is
-lost and nothing doubled. Released at any request, nothing is left without its stop. ORDER_KILLS says at how many operations; `make orders` kills at all.
+lost and nothing doubled. Released at any request, nothing is left without its stop. ORDER_KILLS
+says at how many operations; `make orders` kills at all.
 """
 
 from __future__ import annotations
