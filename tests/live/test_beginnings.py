@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import tradenb as tn
-from tests.live.fakes import HISTORY, once
+from tests.live.fakes import HISTORY, once, world_of
 from tests.live.fakes import until as at_minute
 from tests.live.fast import rows, until
 from tests.sources import T0, candles, flat, minute
@@ -89,27 +89,51 @@ def test_a_run_whose_exchange_does_not_answer_is_released_at_once(quick, gate, h
     assert run.status == "idle"
 
 
+class Slow:
+    """An exchange whose history comes when a gate is opened."""
+
+    def __init__(self, exchange, gate):
+        self.exchange, self.gate, self.asked = exchange, gate, threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self.exchange, name)
+
+    def load(self, *given):
+        self.asked.set()
+        self.gate.wait(60)
+        return self.exchange.load(*given)
+
+
 @pytest.mark.realtime
-def test_a_stop_that_was_given_before_the_release_is_obeyed(quick, gate):
-    asked = threading.Event()
-
-    class Slow:
-        def __getattr__(self, name):
-            return getattr(quick.exchange, name)
-
-        def load(self, *given):
-            asked.set()
-            gate.wait(60)
-            return quick.exchange.load(*given)
-
-    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=Slow())
-    assert asked.wait(60)
+def test_a_run_whose_exchange_does_not_answer_is_stopped_at_once_if_it_holds_nothing(
+    quick, gate, monkeypatch
+):
+    monkeypatch.setattr("tradenb.live.loop.feed.LOAD_S", 1e6)
+    slow = Slow(quick.exchange, gate)
+    run = quick.start(tn.strategy("calm", every="1m")(never), exchange=slow)
+    assert slow.asked.wait(60)
     run.stop()
-    run.release()
-    assert not run.wait(0.5)  # a few looks of the loop
-    gate.set()
     assert run.wait(20)
-    assert run.status == "done"
+    assert run.status == "idle"
+
+
+@pytest.mark.realtime
+def test_a_stop_that_was_given_before_the_release_of_a_position_is_obeyed(quick, gate):
+    spec = tn.strategy("opens", every="1m")(opens)
+    run = quick.start(spec)
+    until(lambda: run.position, "a position")
+    run.release()
+    assert run.wait(20)
+    slow = Slow(quick.exchange, gate)
+    again = quick.start(spec, exchange=slow)
+    assert slow.asked.wait(60)
+    again.stop()
+    again.release()
+    assert not again.wait(0.5)  # a few looks of the loop
+    gate.set()
+    assert again.wait(20)
+    assert again.stopping
+    assert again.position
 
 
 @pytest.mark.realtime
@@ -152,6 +176,29 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     assert run.stopping
     assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
     assert len(process.world.exchange.requests) < 40
+
+
+def test_a_stop_leaves_no_position_behind_where_the_loop_was_started_again_without_candles():
+    world = world_of(once(2), flat(60))
+
+    class Down:
+        def __getattr__(self, name):
+            return getattr(world.exchange, name)
+
+        def load(self, request):
+            if world.clock.now() < minute(12):
+                raise LookupError("down")
+            return world.exchange.load(request)
+
+    def dies(process):
+        record = record_of(process.runs[0])
+        record.feed, record.source = None, Down()  # as the loop after it finds them
+        process.runs[0].stop()
+
+    process = world.process()
+    process.live(at_minute(20), [Action(minute(8), dies)])
+    assert process.runs[0].stopping
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
 
 
 @pytest.mark.parametrize("tick_ms", [100, 60_001])

@@ -248,8 +248,8 @@ class RunRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it was opened with nothing to follow."""
-        return self.checkpoint is None or self.checkpoint.state.signal is None
+        """Whether it holds nothing to follow."""
+        return self._latest is None or self._latest.signal is None
 
     @property
     def pending_commands(self) -> tuple[Command, ...]:
