@@ -1,7 +1,8 @@
 """A process with a run that buys on an exchange on loopback, and then does nothing.
 
-    python -m tests.brokers.sending_process PIPE
+    python -m tests.brokers.sending_process PIPE [leaves]
 
+It stays once its position has a stop; with `leaves` it ends when it has bought.
 From PIPE it reads the options of the server, and how many ms its clock is ahead of the wall clock,
 so that a candle closes soon. Who opens the other end goes on once all is imported.
 """
@@ -63,7 +64,12 @@ def protected(record) -> bool:
     return record.ledger is not None and any(each.stop_is_open for each in record.ledger.orders)
 
 
-def main(served: dict, ahead_ms: int) -> None:
+def bought(record) -> bool:
+    """Tell whether the entry was filled, by the ledger."""
+    return record.ledger is not None and any(each.filled for each in record.ledger.orders)
+
+
+def main(served: dict, ahead_ms: int, *, leaves: bool) -> None:
     clock = AheadClock(ahead_ms)
     options = loopback_keys() | served
     account = tn.Account(cash=1_000, quote=200)
@@ -81,14 +87,15 @@ def main(served: dict, ahead_ms: int) -> None:
     run, _ = registry.start(
         "BTCUSDT", strategy=buys_once, exchange=source, rules=RULES, home=None, broker=broker
     )
-    while not protected(record_of(run)):
+    is_there = bought if leaves else protected
+    while not is_there(record_of(run)):
         if run.status != "running":
             raise SystemExit(f"the run ended: {run.error}")
-        time.sleep(0.01)
+        time.sleep(0.001)
     sys.stdout.write(json.dumps({"protected": run.id}) + "\n")
     sys.stdout.flush()
-    time.sleep(600)
+    time.sleep(0 if leaves else 600)
 
 
 if __name__ == "__main__":
-    main(*json.loads(Path(sys.argv[1]).read_text("utf-8")))
+    main(*json.loads(Path(sys.argv[1]).read_text("utf-8")), leaves="leaves" in sys.argv)

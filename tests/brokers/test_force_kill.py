@@ -36,13 +36,23 @@ def sending():
 
     The run has both orders in its document, so that it may be killed at once.
     """
+    with begun() as (server, process):
+        until(lambda: process._line("protected"), f"protection: {process.words}", 100)
+        known = AttachedRun(find_home(), KEY).orders
+        until(lambda: [*known().state] == ["done", "working"], "both on disk")
+        yield server, process
+
+
+@contextlib.contextmanager
+def begun(*words):
+    """An exchange on loopback, and a process that is going to buy there."""
     ccxt_class("binance")  # imported now, and not within the five seconds
     shutil.rmtree(find_home().data, ignore_errors=True)  # of a first try
     with contextlib.ExitStack() as stack:
         pipe = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "given"
         os.mkfifo(pipe)
         process = stack.enter_context(
-            child("-m", "tests.brokers.sending_process", str(pipe), **_keys())
+            child("-m", "tests.brokers.sending_process", str(pipe), *words, **_keys())
         )
         with pipe.open("w") as given:  # it has imported what it needs, and reads
             clock = near_the_close()
@@ -50,9 +60,6 @@ def sending():
             made = ExchangeServer(candles, clock=clock, balances={"USDT": 10_000, "BTC": 3})
             server = stack.enter_context(made)
             json.dump([server.options, clock.ahead_ms], given)
-        until(lambda: process._line("protected"), f"protection: {process.words}", 100)
-        known = AttachedRun(find_home(), KEY).orders
-        until(lambda: [*known().state] == ["done", "working"], "both on disk")
         yield server, process
 
 
@@ -109,3 +116,15 @@ def test_guard_protects_again_what_a_dead_process_had(capsys, monkeypatch, unlim
         told = capsys.readouterr().out
         assert "the rest is the owner's, and is never sold" in told
         assert "protection order" not in told
+
+
+@pytest.mark.no_cover
+@pytest.mark.realtime
+def test_a_process_that_ends_once_it_has_bought_leaves_its_stop_at_the_exchange():
+    """The first request of the stop is lost, and has to be asked for before another is sent."""
+    with begun("leaves") as (server, process):
+        server.fault("drop", answer="503", role="protection", times=1)
+        assert process.ended() == 0, process.words
+        venue = server.venue.venue
+        assert held(venue) > 1
+        assert len(venue.live_orders("BTCUSDT")) == 2

@@ -22,6 +22,7 @@ from tradenb.engine.ports import Clock, Workers
 
 log = logging.getLogger("tradenb")
 
+SOON_S: Final = 1.0
 END_S: Final = 40.0
 """So long a run that ends may take to put its orders right; what has no stop is sold after 30 s."""
 
@@ -77,17 +78,20 @@ class OrderManagers:
         manager.close()
         if self._clock.stepped:
             task.cancel()  # it is between two actions, and has no more turns
-        try:
-            await asyncio.wait_for(task, END_S)
-        except TimeoutError:
-            log.warning(
-                "%s: released although an order is in doubt or a stop is missing: the exchange did "
-                "not help for %g s; start the run again, or run `tradenb guard --once`",
-                run_id,
-                END_S,
+        if not await _ended(task, SOON_S):
+            words = (
+                "%s: it is released once no order is in doubt and its stop rests, in %g s at most"
             )
-        except asyncio.CancelledError:
-            pass
+            log.warning(words, run_id, END_S)
+            if not await _ended(task, END_S - SOON_S):
+                task.cancel()
+                log.warning(
+                    "%s: released although an order is in doubt or a stop is missing: the exchange "
+                    "did not help for %g s; start the run again, or run `tradenb guard --once`",
+                    run_id,
+                    END_S,
+                )
+                await _ended(task, SOON_S)
 
     def idle_ms(self, run_id: str) -> int:
         """Return how long a run's manager has nothing to do; 0 while it acts."""
@@ -146,6 +150,10 @@ class OrderManagers:
             tell=partial(self._notifier.tell_of_orders, run),
         )
         return DryOrders(run, broker.id, broker.venue, tools)
+
+
+async def _ended(task: asyncio.Task[None], seconds: float) -> bool:
+    return bool((await asyncio.wait({task}, timeout=seconds))[0])
 
 
 def why_closed(connection: Any) -> tuple[str, bool]:

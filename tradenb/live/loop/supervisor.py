@@ -12,10 +12,11 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 from weakref import WeakSet
 
+from tradenb.brokers.order_managers import END_S
 from tradenb.bus import Bus
 from tradenb.engine.ports import Clock, Workers
 from tradenb.live.loop.notify import Notifier
@@ -28,6 +29,7 @@ log = logging.getLogger("tradenb")
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 CLOSE_S: Final = 1.5
+"""So long a process that ends waits for its commits; for orders as long as their managers may."""
 POLL_S: Final = 1.0
 # All runs of this process, live and rehearsed, and what they tick on.
 _supervisors: WeakSet[Supervisor] = WeakSet()
@@ -101,14 +103,16 @@ class Supervisor:
         if self._scheduler is not None:
             self._scheduler.wake()
 
-    def close(self, seconds: float = CLOSE_S) -> None:
-        """Release all runs and end the thread, within two seconds; closing again waits no more.
+    def close(self, seconds: float | None = None) -> None:
+        """Release all runs and end the thread; closing again waits no more.
 
         Parameters
         ----------
-        seconds : float
-            How long to wait for the commits that are under way.
+        seconds : float, optional
+            How long to wait for the commits that are under way, and for stops that are missing;
+            default: 1.5, and 40 more with a run that sends orders.
         """
+        seconds = _patience(self._runs) if seconds is None else seconds
         with self._lock:
             again = self._closing.is_set()
             self._closing.set()
@@ -195,11 +199,16 @@ def release_all() -> bool:
     Returns
     -------
     bool
-        Whether all locks were given back in the time of `CLOSE_S`.
+        Whether all locks were given back in time.
     """
-    deadline = time.monotonic() + CLOSE_S
+    deadline = time.monotonic() + _patience(active_runs())
     for supervisor in tuple(_supervisors):
         supervisor.close(0.0)
     for supervisor in tuple(_supervisors):
         supervisor.join(max(0.0, deadline - time.monotonic()))
     return all(run.status != "running" for run in active_runs())
+
+
+def _patience(runs: Iterable[RunRecord]) -> float:
+    sends = any(run.broker is not None and run.broker.sends_orders for run in runs)
+    return CLOSE_S + (END_S if sends else 0.0)
