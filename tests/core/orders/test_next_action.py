@@ -282,6 +282,12 @@ class TestHolding:
         part = submitted(action(BOUGHT, wanted)).order
         assert (part.role, part.quantity, part.reason) == ("part", Decimal("0.5"), "user")
 
+    @pytest.mark.parametrize(("kept", "sold"), [("0.053", "1.947"), ("0.052", "2")])
+    def test_what_no_order_could_protect_is_sold_with_the_part(self, kept: str, sold: str) -> None:
+        wanted = HOLD._replace(target=None, quantity=Decimal(kept), reason="take_profit")
+        part = submitted(action(BOUGHT, wanted)).order
+        assert (part.role, part.quantity, part.reason) == ("part", Decimal(sold), "take_profit")
+
     def test_a_position_without_protection_for_thirty_seconds_is_sold(self) -> None:
         found = BOUGHT._replace(checked_at=NOW + 30_000)
         sold = submitted(action(found, now=NOW + 30_001)).order

@@ -227,6 +227,8 @@ def _hold(now: Situation) -> OrderAction | None:
     keeps_less = wanted.want == "hold" and wanted.quantity > 0
     part = held - wanted.quantity if keeps_less else ZERO
     if now.can_sell(part):
+        if now.market.pieces(wanted.quantity) < now.market.least(wanted.stop):
+            part = held  # no order could protect what would be left
         return cancel_live(now, signal) or reduce(now, signal, "part", part, wanted.reason)
     protection = covering(ledger, signal, held, now.market)
     if protection is not None and is_in_place(protection, wanted, now.venue, now.market, now.now):
