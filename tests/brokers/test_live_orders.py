@@ -75,13 +75,13 @@ def test_an_entry_is_filled_protected_and_taken_at_the_target_by_the_exchange():
     (trade,) = made.checkpoint(made.wanted[0]).state.trades
     assert trade.pnl == pytest.approx(float(made.venue.total("USDT")) - 10_000)
     ledger = made.checkpoint(made.wanted[0]).ledger
-    orders, executions = order_frame(ledger), execution_frame(ledger)
+    orders, executions = order_frame(ledger), execution_frame((*ledger.past, *ledger.orders))
     assert list(orders.role) == ["entry", "protection"]
     assert list(orders.ending) == ["filled", "filled"]
     assert list(executions.side) == ["buy", "sell"]
     assert executions.fee_in.tolist() == ["base", "quote"]
     assert orders.dtypes.equals(order_frame(None).dtypes)
-    assert executions.dtypes.equals(execution_frame(None).dtypes)
+    assert executions.dtypes.equals(execution_frame(()).dtypes)
 
 
 def test_what_an_exchange_filled_has_its_prices_and_no_slippage_of_candles():
@@ -91,7 +91,8 @@ def test_what_an_exchange_filled_has_its_prices_and_no_slippage_of_candles():
     rules = tn.Rules()
     assert rules.slippage_percent > 0
     bought, left = fills_of(made.events(made.wanted[0]), rules)
-    executions = execution_frame(made.checkpoint(made.wanted[0]).ledger)
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    executions = execution_frame((*ledger.past, *ledger.orders))
     assert bought.paid == bought.price == pytest.approx(float(executions.price.iloc[0]))
     assert left.reason == "stop_loss"
     assert left.paid == left.price

@@ -73,6 +73,25 @@ def test_its_money_is_that_of_its_executions(four_hours):
     assert sum(trade.pnl for trade in state.trades) == pytest.approx((value - fees).sum(), abs=1e-6)
 
 
+def test_executions_are_those_of_all_its_trades(tmp_path):
+    """The document keeps the orders of the last positions that are over, the journal all."""
+
+    @tn.strategy("rehearsed-often", every="1m", history="30m")
+    def quick(ctx):
+        return tn.long(stop_loss=tn.percent(5), minutes=1)
+
+    run = rehearsed(tmp_path, broker(), strategy=quick, end=T0 + 3_600_000)
+    kept, trades = run.orders(), run.trades()
+    assert len(trades) > 1
+    assert trades.signal_id[0] not in set(kept.signal_id)
+    executions = run.executions()
+    for side in ("buy", "sell"):
+        assert {*trades.signal_id} <= {*executions.signal_id[executions.side == side]}
+    assert not executions.trade_id.duplicated().any()
+    (other,) = tn.live.attach(tmp_path, ended=True)
+    assert other.executions().equals(executions)
+
+
 @pytest.mark.no_cover
 def test_the_same_seed_gives_the_same_orders_fills_and_requests(tmp_path):
     def once(name, seed):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
     from tradenb.statistics.expectation import Band
+    from tradenb.store.journal.order_journal import OrderJournal
 
 log = logging.getLogger("tradenb")
 
@@ -207,6 +208,9 @@ class AttachedRun(CommandMethods, ReportMethods):
 
     def _order_ledger(self) -> OrderLedger | None:
         return self._files.order_ledger()
+
+    def _order_journal(self) -> OrderJournal:
+        return self._files.orders
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         """Tell what the files say; candles are those of its exchange, kept or fetched."""

@@ -25,6 +25,7 @@ from tradenb.live.state.control_requests import (
 )
 from tradenb.live.state.expected_band import keep_band
 from tradenb.live.status.report_methods import ReportMethods
+from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.paths import Key
 
 if TYPE_CHECKING:
@@ -258,6 +259,11 @@ class LiveRun(CommandMethods, ReportMethods):
 
     def _order_ledger(self) -> OrderLedger | None:
         return self._record.known_ledger
+
+    def _order_journal(self) -> OrderJournal:
+        record = self._record
+        storage, key = record.storage, Key(record.strategy, record.symbol)
+        return OrderJournal(storage.filesystem, storage.files.orders(key))
 
     def _run_report(self, *, with_candles: bool) -> RunReport:
         from tradenb.live.status.run_report import report_of_run

@@ -35,19 +35,19 @@ def order_frame(ledger: OrderLedger | None) -> pandas.DataFrame:
         Columns `ORDER_COLUMNS`; times are datetime64[ms, UTC]. fee is in quote currency, fee_pieces
         in pieces, both of the trades that are known.
     """
-    rows = [_order_row(order) for order in _orders(ledger)]
+    kept = () if ledger is None else (*ledger.past, *ledger.orders)
+    rows = [_order_row(order) for order in _sent(kept)]
     return _frame(rows, ORDER_COLUMNS)
 
 
-def execution_frame(ledger: OrderLedger | None) -> pandas.DataFrame:
+def execution_frame(orders: Iterable[Order]) -> pandas.DataFrame:
     """Tabulate the trades of the exchange, in order of time."""
-    rows = [_fill_row(order, fill) for order in _orders(ledger) for fill in order.fills]
+    rows = [_fill_row(order, fill) for order in _sent(orders) for fill in order.fills]
     return _frame(sorted(rows, key=lambda row: row["at"]), EXECUTION_COLUMNS)
 
 
-def _orders(ledger: OrderLedger | None) -> Iterator[Order]:
-    found = () if ledger is None else (*ledger.past, *ledger.orders)
-    return (order for order in found if order.role not in ("dust", "outside"))
+def _sent(orders: Iterable[Order]) -> Iterator[Order]:
+    return (order for order in orders if order.role not in ("dust", "outside"))
 
 
 def _order_row(order: Order) -> dict[str, Any]:

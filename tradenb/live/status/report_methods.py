@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tradenb.live.status.run_fills import Written
     from tradenb.live.status.run_report import RunReport
     from tradenb.statistics.expectation import Band
+    from tradenb.store.journal.order_journal import OrderJournal
     from tradenb.view.conduct.expected_course import Expectation
 
 
@@ -204,10 +205,17 @@ class ReportMethods(ABC):
         return order_frame(self._order_ledger())
 
     def executions(self) -> pd.DataFrame:
-        """Return one row a trade of the exchange, with its fee, in order of time."""
+        """Return one row a trade of the exchange, with its fee, in order of time.
+
+        Those of all orders of the run; of positions that were over long ago from its journal.
+        """
         from tradenb.view.order_frames import execution_frame
 
-        return execution_frame(self._order_ledger())
+        ledger = self._order_ledger()
+        if ledger is None:
+            return execution_frame(())
+        earlier = self._order_journal().forgotten(ledger)
+        return execution_frame((*earlier, *ledger.past, *ledger.orders))
 
     @abstractmethod
     def _band(self) -> Band | None:
@@ -224,6 +232,10 @@ class ReportMethods(ABC):
     @abstractmethod
     def _order_ledger(self) -> OrderLedger | None:
         """Return the orders of the run; None: it sends none."""
+
+    @abstractmethod
+    def _order_journal(self) -> OrderJournal:
+        """Return the journal of its orders."""
 
     @abstractmethod
     def _written(self) -> Written:

@@ -54,6 +54,7 @@ class RunFiles:
         self.failure: StateError | None = None
         self._disk = DiskFilesystem(durable=False)
         self.recording = Recording(self._disk, home.recording(key))
+        self.orders = OrderJournal(self._disk, home.orders(key))
         self._path = home.document(key)
         self._lock_every_s = lock_every_s
         self._stamp: Stamp = None
@@ -179,7 +180,7 @@ class RunFiles:
     def _lost(self) -> StateError | None:
         """Say of a run without a document why no start goes on with it; None: it never had one."""
         try:
-            OrderJournal(self._disk, self.home.orders(self.key)).refuse_to_forget(self._path)
+            self.orders.refuse_to_forget(self._path)
             names = self._disk.names(self._path.parent)
         except StateError as error:
             return error

@@ -234,11 +234,7 @@ def _journalled(run: Run, ledger: OrderLedger | None) -> tuple[Order, ...]:
     if isinstance(run, LiveRun):
         storage = record_of(run).storage
         disk, home = storage.filesystem, storage.files
-    journal = OrderJournal(disk, home.orders(Key(run.strategy, run.symbol)))
-    found = journal.read().get(ledger.run)
-    kept = {order.id for order in (*ledger.past, *ledger.orders)}
-    orders = () if found is None else found.orders.values()
-    return tuple(order for order in orders if order.id not in kept)
+    return OrderJournal(disk, home.orders(Key(run.strategy, run.symbol))).forgotten(ledger)
 
 
 def _market_of(begun: Mapping[str, Any]) -> Market | None:

@@ -172,6 +172,19 @@ class OrderJournal:
                 break
         return files[first:]
 
+    def forgotten(self, ledger: OrderLedger) -> tuple[Order, ...]:
+        """Return the orders of a run that its document keeps no more.
+
+        Raises
+        ------
+        StateError
+            When the journal cannot be read.
+        """
+        found = self.read().get(ledger.run)
+        kept = {order.id for order in (*ledger.past, *ledger.orders)}
+        orders = () if found is None else found.orders.values()
+        return tuple(order for order in orders if order.id not in kept)
+
     def recovered(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of a document with the orders that it does not know and were sent.
 
