@@ -37,6 +37,7 @@ from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.ledger import (
     OrderLedger,
     base_fee,
+    changed_orders,
     held_quantity,
     is_flat,
     is_over,
@@ -466,10 +467,19 @@ class TestOverview:
         assert (after.filled, after.query_due) == (D(1), True)
         assert not heard(found, overview(*shown)).orders[1].query_due
 
-    def test_trades_of_past_orders_are_not_foreign(self) -> None:
-        past = (order("exit", state="done", ending="filled", filled=D(1), exchange_id="7"),)
-        after = heard(ledger(past=past), overview(fills=(fill("t1", "7"),)))
-        assert after.past == past
+    def test_trades_of_past_orders_that_are_shown_late_are_taken_in(self) -> None:
+        sold = order("exit", state="done", ending="filled", filled=D(1), exchange_id="7")
+        found, late = ledger(past=(sold,)), fill("t1", "7")
+        after = heard(found, overview(fills=(late,)))
+        assert after.past == (sold._replace(fills=(late,), value=D(90)),)
+        assert changed_orders(found, after, trades=True) == after.past
+        assert not changed_orders(found, after)
+        assert heard(after, overview(fills=(late,))).past == after.past
+
+    def test_more_trades_than_a_past_order_filled_do_not_change_it(self) -> None:
+        sold = order("exit", state="done", ending="filled", filled=D(1), exchange_id="7")
+        shown = overview(fills=(fill("t1", "7"), fill("t2", "7")))
+        assert heard(ledger(past=(sold,)), shown).past == (sold,)
 
 
 class TestBalance:

@@ -295,11 +295,14 @@ def changed_orders(
 ) -> tuple[Order, ...]:
     """Return the orders that are new, or have another state or filled more.
 
-    `trades`: also those of which more trades are known.
+    `trades`: also those of which more trades are known, of positions that are over as well.
     """
 
     def course(order: Order) -> tuple[object, ...]:
         return order.state, order.ending, order.filled, trades and len(order.fills)
 
     known = {order.id: course(order) for order in before.orders}
-    return tuple(order for order in after.orders if known.get(order.id) != course(order))
+    changed = (order for order in after.orders if known.get(order.id) != course(order))
+    past = {order.id: course(order) for order in before.past if trades}
+    late = (order for order in after.past if course(order) != past.get(order.id, course(order)))
+    return (*late, *changed)

@@ -186,12 +186,22 @@ def _with_trades(ledger: OrderLedger, fills: tuple[Fill, ...]) -> tuple[OrderLed
         ledger = _compared(ledger, id, some)
         order = ledger.order(id)
         if order is None:
+            ledger = _with_late_trades(ledger, id, tuple(some))
             continue
         after = with_fills(order, tuple(some))
         if after.filled > order.filled and not order.is_done:  # its status was read before
             after = after._replace(query_due=True)
         ledger = ledger.with_order(after)
     return ledger, foreign
+
+
+def _with_late_trades(ledger: OrderLedger, id: str, fills: tuple[Fill, ...]) -> OrderLedger:
+    """Put trades in that were shown after the end of their position was told."""
+    past = []
+    for order in ledger.past:
+        after = with_fills(order, fills) if order.id == id else order
+        past.append(after if after.filled == order.filled else order)
+    return ledger._replace(past=tuple(past))
 
 
 def _split(
