@@ -184,6 +184,7 @@ class TestHolding:
         route = Route(flat(30), BUY).to(5).entered(quantity=D("0.4995")).to(6)
         route.report("exited", quantity=D("0.4995"), average=D(100), value=D("49.95")).to(7)
         assert route.state.trades[-1].pnl == pytest.approx(-0.05)
+        assert route.state.trades[-1].fees == pytest.approx(0.05)
         assert route.state.trades[-1].pnl_percent == pytest.approx(-0.1)
 
     def test_time_that_is_over_is_wanted_out(self):

@@ -180,7 +180,8 @@ def _entered(
     average = float(report.average or 0) or signal.entry
     paid = (value + fees) / pieces if value and pieces else average
     signal = signal._replace(entry=average)
-    money = PositionMoney(value, value, pieces, pieces, value, -fees, fees)
+    in_pieces = float(max(report.value - report.quantity * (report.average or 0), ZERO))
+    money = PositionMoney(value, value, pieces, pieces, value, -fees, fees + in_pieces)
     holding = opened(signal, rules, limit=False)._replace(paid=paid, fee=0.0, money=money)
     execution = (state.execution or Execution())._replace(quantity=0.0, limit=0.0)
     if execution.want == "enter":
