@@ -18,6 +18,7 @@ PLANS = {
     "light": LivePlan(faults=0.05),
     "usual": LivePlan(faults=0.15),
     "bad": LivePlan(faults=0.4, minutes=100),
+    "by hand": LivePlan(by_hand=6),
 }
 
 

@@ -6,12 +6,14 @@ document, order manager and venue, in virtual time.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import tradenb as tn
-from tradenb.brokers.arming.arm_file import write_arm
+from tradenb.brokers.arming.arm_file import trip, write_arm
 from tradenb.brokers.broker import Broker, Mode
 from tradenb.core.orders.client_ids import client_id
 from tradenb.core.orders.gate import Arm
@@ -19,7 +21,8 @@ from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StateError
+from tradenb.errors import StateError, TradenbError
+from tradenb.live.live_run import LiveRun, record_of
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.server.price_feed import PriceFeed
 from tradenb.testing.server.server_candles import rows_of_all
@@ -30,7 +33,7 @@ from tradenb.testing.venue.venue_records import VenueMarket
 from tradenb.testing.venue.venue_requests import VenueRequest
 from tradenb.testing.world.fake_disk import Crash
 from tradenb.testing.world.fake_exchange import Trouble
-from tradenb.testing.world.simulated_world import Process, World
+from tradenb.testing.world.simulated_world import Action, Process, World
 
 SYMBOL: Final = "BTCUSDT"
 ACCOUNT: Final = "sandbox:memory:00000000"
@@ -59,11 +62,15 @@ class LivePlan(NamedTuple):
         Share of the requests that meet one.
     lives : int
         How many processes there are.
+    by_hand : int
+        How often a person does something in the life of a process; half of the deaths are power
+        losses then.
     """
 
     minutes: int = 150
     faults: float = 0.15
     lives: int = 4
+    by_hand: int = 0
 
 
 class OrderWorld(World):
@@ -118,6 +125,43 @@ class OrderWorld(World):
             lambda: self.clock.true_now() + self.ahead_ms,
             answers=lambda: self.answers,
         )
+
+
+def _told(command: Callable[[LiveRun, float], Any]) -> Callable[[Process], None]:
+    """Give a command to the run of a process, with its price; one that ends takes none."""
+
+    def act(process: Process) -> None:
+        run = process.run(SYMBOL, "order-life")
+        with contextlib.suppress(TradenbError):
+            command(run, record_of(run).last_price or 100.0)
+
+    return act
+
+
+def _disarm(process: Process) -> None:
+    world = cast(OrderWorld, process.world)
+    trip(world.disk, world.home, ACCOUNT, "by hand", world.clock.true_now(), by_hand=True)
+
+
+def _arm(process: Process) -> None:
+    cast(OrderWorld, process.world).arm()
+
+
+BY_HAND: Final = (
+    _told(lambda run, _: run.flatten()),
+    _told(lambda run, _: run.close(0.5)),
+    _told(lambda run, _: run.close()),
+    _told(lambda run, _: run.cancel()),
+    _told(lambda run, _: run.withdraw()),
+    _told(lambda run, price: run.move(stop_loss=price * 0.998)),
+    _told(lambda run, price: run.move(take_profit=price * 1.002)),
+    _told(lambda run, _: run.move(minutes=10)),
+    _told(lambda run, _: run.release()),
+    _disarm,
+    _arm,
+    _arm,
+)
+"""What a person does to a run, or to the permission of its account."""
 
 
 class LiveOrderLife:
@@ -177,7 +221,16 @@ class LiveOrderLife:
         except (Crash, StateError) as error:
             self.found.append(f"a process could not start: {error!r}")
             return
-        self.process.live(until)
+        hands = [] if last else self._hands(until)
+        survived = self.process.live(until, hands)
+        if not survived and self.plan.by_hand and self.random.random() < 0.5:
+            self.world.disk.power_loss()
+
+    def _hands(self, until: int) -> list[Action]:
+        """What a person does, at any moment: half of it while something is held or waits."""
+        now = self.world.clock.true_now()
+        moments = [self.random.randrange(now, until) for _ in range(self.plan.by_hand)]
+        return [Action(at, self.random.choice(BY_HAND)) for at in moments]
 
     def _draw(self, request: VenueRequest, role: str | None, at: int) -> VenueFault | None:
         del request, role, at

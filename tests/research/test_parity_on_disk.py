@@ -173,6 +173,25 @@ def test_what_a_power_loss_took_is_said_and_taken_as_it_is_today():
 
 
 @pytest.mark.no_cover
+def test_a_command_that_a_commit_has_survives_a_power_loss():
+    @tn.strategy("held", every="1m", history="10m")
+    def held(ctx):
+        return tn.long(stop_loss=tn.percent(19)) if ctx.now < minute(215) else None
+
+    world = World({"BTCUSDT": candles(ROWS)}, start=minute(200), runs=[("BTCUSDT", held)])
+    process = world.process()
+    given = Action(minute(220) + 20_000, lambda process: process.runs[0].flatten())
+    dies = Action(minute(220) + 25_000, lambda process: process.kill())
+    assert not process.live(minute(300), [given, dies])
+    world.disk.power_loss()
+    process = world.process()
+    assert process.live(minute(300))
+    run = process.runs[0]
+    assert "flattened" in set(run.events().exit_reason)
+    assert set(tn.parity(run, exchange=exchange_of(ROWS)).causes) == {"user action"}
+
+
+@pytest.mark.no_cover
 def test_minutes_that_the_exchange_has_no_more_are_taken_as_they_were_seen():
     found = tn.parity(Restarted().go_on(), exchange=exchange_of([None] * 300 + ROWS[300:]))
     assert found.clean

@@ -36,7 +36,8 @@ _BEGINNINGS: Final[WeakKeyDictionary[Candles, dict[tuple[int, int, int], bytes]]
 )
 """The histories that runs on a symbol begin with, written out once for all of them."""
 
-# Lines that a power loss may cost where nothing happened; with events they are synced at once.
+# Candles that a power loss may cost where nothing happened; with events and commands they are
+# synced at once.
 _UNSYNCED: Final = 60
 
 
@@ -119,7 +120,7 @@ class Recorder:
             data = dump_lines(parts)
             if data:
                 lines = self._unsynced + data.count(b"\n")
-                sync = bool(checkpoint.outbox) or lines >= _UNSYNCED
+                sync = bool(checkpoint.outbox or self._noted) or lines >= _UNSYNCED
                 self._storage.append_recording([data], sync=sync)
                 self._unsynced = 0 if sync else lines
         except (OSError, StateError) as error:
