@@ -119,11 +119,10 @@ class OrderManager:
         if not self._closing or self._port is None or ledger is None:
             return self._closing
         market = self._port.market
-        bare = (
-            uncovered_since(ledger, signal, held_quantity(ledger, signal, market), market)
-            for signal in ledger.signals()
+        return not any(order.is_unsettled for order in ledger.orders) and all(
+            uncovered_since(ledger, each, held_quantity(ledger, each, market), market) is None
+            for each in ledger.signals()
         )
-        return not any(order.is_unsettled for order in ledger.orders) and not any(bare)
 
     async def _step(self) -> int | None:
         """Do one thing; return until when there is nothing to do, ms of the exchange."""
