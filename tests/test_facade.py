@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import pkgutil
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 import tradenb as tn
+from tradenb.view.figure_frames import FigureFrames
 
 HEAVY = {
     "anywidget",
@@ -49,6 +51,7 @@ def test_errors_are_loaded_without_anything_heavy():
 def test_a_backtest_of_a_random_walk_needs_no_frames_charts_or_widgets():
     source = """
 import tradenb as tn
+from tradenb.view.figure_frames import FigureFrames
 dip = tn.strategy("dip", every="1h")(lambda ctx: None)
 walk = tn.testing.random_walk(seed=7, days=1)
 result = tn.backtest.run("BTCUSDT", strategy=dip, exchange=walk)
@@ -141,6 +144,53 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, words):
     with pytest.raises(AttributeError) as caught:
         getattr(tn, name)
     assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("sharpe", "; it is in result.stats.sharpe"),
+        ("final_equity", "; it is in result.stats.final_equity, with account=tn.Account(...)"),
+        ("curve", "; it is in result.equity"),
+        ("trades_frame", "; did you mean 'trades' or 'trades_per_year' or 'trade_list'?"),
+        ("sharp", "; did you mean 'sharpe' or 'start' or 'sharpe_daily'?"),
+        ("xyzzy", ""),
+        ("_repr_png_", ""),
+    ],
+)
+def test_what_a_result_does_not_have_is_answered_with_where_it_is(name, advice):
+    never = tn.strategy("never asked about", every="1h")(lambda ctx: None)
+    walk = tn.testing.random_walk(seed=1, days=1)
+    result = tn.backtest.run("BTCUSDT", strategy=never, exchange=walk, progress=False)
+    with pytest.raises(AttributeError) as caught:
+        getattr(result, name)
+    assert str(caught.value) == f"'Result' object has no attribute {name!r}{advice}"
+    assert copy.deepcopy(result).stats.equals(result.stats)
+
+
+def test_what_a_run_does_not_have_is_answered_with_where_it_is(tmp_path):
+    never = tn.strategy("never asked about", every="1h")(lambda ctx: None)
+    walk = tn.testing.random_walk(seed=1, days=1)
+    settings = {"exchange": walk, "home": tmp_path, "end": "2024-01-01T00:30"}
+    run = tn.live.rehearse("BTCUSDT", strategy=never, speed=None, **settings)
+    assert run.wait(60)
+    for handle in (run, *tn.live.attach(tmp_path)):
+        with pytest.raises(
+            AttributeError, match=r"no attribute 'sharpe'; it is in run\.report\(\)"
+        ):
+            handle.sharpe  # noqa: B018 - it is asked for
+        with pytest.raises(AttributeError, match="no attribute 'trade'; did you mean 'trades' or"):
+            handle.trade  # noqa: B018 - it is asked for
+
+
+def test_a_property_that_fails_is_not_taken_for_one_that_is_missing():
+    class Broken(FigureFrames):
+        @property
+        def stats(self):
+            return None.anything
+
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'anything'"):
+        Broken().stats  # noqa: B018 - it is asked for
 
 
 def test_star_imports_are_the_public_names():

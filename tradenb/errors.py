@@ -9,8 +9,8 @@ same call may succeed later although nothing was changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NoReturn
 
 __all__ = [
     "AlreadyRunning",
@@ -197,6 +197,26 @@ def near(name: object, known: Iterable[str]) -> str:
     holding = [item for item in names if len(str(name)) > 2 and str(name) in item][:3]
     found = same or difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or holding
     return "; did you mean " + " or ".join(repr(item) for item in found) + "?" if found else ""
+
+
+def no_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) -> NoReturn:
+    """Raise the error for an attribute that is not there; it says where it is, or what is alike.
+
+    Parameters
+    ----------
+    elsewhere : mapping of str to str
+        Where what has these names is found.
+    """
+    if hasattr(type(owner), name):
+        object.__getattribute__(owner, name)  # it is there, and raises what its own code raised
+    advice = ""
+    if name in elsewhere:
+        advice = f"; it is in {elsewhere[name]}"
+    elif not name.startswith("_"):
+        advice = near(
+            name, {*elsewhere, *(each for each in dir(owner) if not each.startswith("_"))}
+        )
+    raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}{advice}")
 
 
 def __dir__() -> list[str]:

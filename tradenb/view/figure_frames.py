@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
+from tradenb.errors import no_attribute
 from tradenb.statistics import stats_tables
 from tradenb.statistics.equity.drawdowns import Drawdown, drawdown_frame
 from tradenb.statistics.equity.periods import Length, Periods, period_series
+from tradenb.statistics.figure_names import MONEY_UNITS, UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,10 +77,27 @@ class FigureSource(Protocol):
         """Return the daily returns of each group of instances, by name."""
 
 
+_ELSEWHERE: Final = {
+    **{name: f"result.stats.{name}" for name in UNITS},
+    **{name: f"result.stats.{name}, with account=tn.Account(...)" for name in MONEY_UNITS},
+    "curve": "result.equity",
+    "metrics": "result.stats",
+    "orders": "result.fills",
+    "pnl": "result.stats.total_pnl",
+    "positions": "result.trades",
+    "total_return": "result.stats.compounded_return",
+}
+
+
 class FigureFrames:
     """The figures of a run; `Result` is one."""
 
     _figures: FigureSource
+
+    if not TYPE_CHECKING:  # else every name would pass for one
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute(self, name, _ELSEWHERE)
 
     @property
     def figures(self) -> dict[str, float]:

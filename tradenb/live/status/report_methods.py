@@ -6,11 +6,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, overload
 
 from tradenb.core.lifecycle.state import forgets_since
 from tradenb.core.timeframe import TimeLike, to_ms
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, no_attribute
+from tradenb.statistics.figure_names import MONEY_UNITS, UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,19 @@ def closed_trades(result: Backtested) -> list[Trade]:
     return found
 
 
+_ELSEWHERE: Final = {
+    **dict.fromkeys((*UNITS, *MONEY_UNITS, "stats", "equity", "curve"), "run.report()"),
+    "plot": 'run.report("live.html")',
+}
+
+
 class ReportMethods(ABC):
     """A run that can be reported on."""
+
+    if not TYPE_CHECKING:  # else every name would pass for one
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute(self, name, _ELSEWHERE)
 
     @overload
     def report(self, path: None = None) -> str: ...
