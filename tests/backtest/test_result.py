@@ -367,6 +367,19 @@ def test_a_rule_that_was_declared_again_with_other_code_is_told_of_until_the_str
     assert warned(newest) == []
 
 
+def test_look_ahead_and_parity_tell_of_a_rule_that_was_declared_again(tmp_path):
+    spec = tn.strategy("dip", every="5m", risk=tn.risks.max_open(1, name="one"))(buys)
+    tn.risks.max_open(2, name="one")
+    walk = tn.testing.random_walk(seed=7, days=1)
+    words = "strategy 'dip' uses an older version of risk rule 'one'"
+    found = tn.lookahead(spec, symbols="BTCUSDT", exchange=walk, samples=1, events=1)
+    assert found.warnings[0].startswith(words)
+    settings = {"exchange": walk, "home": tmp_path, "end": "2024-01-01T00:30"}
+    run = tn.live.rehearse("BTCUSDT", strategy=spec, speed=None, **settings)
+    assert run.wait(60)
+    assert tn.parity(run).notes[0].startswith(words)
+
+
 @pytest.mark.parametrize("name", ["trades", "events", "fills", "open", "refusals", "asks",
                                   "indicators", "drawdowns", "benchmark", "stats", "equity",
                                   "daily"])  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 import tradenb as tn
 from tests.exporting.corpus import ANSWER, IMPORT, PLAIN
 from tests.exporting.notebook import EXCHANGE, Notebook
+from tradenb.exporting import bot_process
 
 pytestmark = pytest.mark.usefixtures("fresh", "inside", "forked")
 CANARY = "canary-4711-secret"
@@ -66,6 +67,25 @@ def test_a_strategy_that_was_defined_again_is_not_exported_for_the_new_one(tmp_p
         tn.ExportError, match="strategy 'dip' was defined again after its run started"
     ):
         tn.export(tmp_path / "bot.py", old, symbol="BTCUSDT", exchange=EXCHANGE)
+
+
+def test_an_export_and_a_process_tell_of_a_rule_that_was_declared_again(
+    tmp_path, monkeypatch, caplog
+):
+    book = Notebook(
+        IMPORT,
+        'one = tn.risks.max_open(1, name="one")',
+        PLAIN.replace('every="15m"', 'every="15m", risk=one'),
+        'tn.risks.max_open(2, name="one")',
+    )
+    words = "strategy 'dip' uses an older version of risk rule 'one'"
+    assert book.export(tmp_path / "bot.py").warnings[0].startswith(words)
+    monkeypatch.setattr(bot_process, "export", lambda *given, **settings: None)
+    monkeypatch.setattr(bot_process, "start_and_wait", lambda *given: None)
+    tn.live.background(
+        "BTCUSDT", strategy=book.names["dip"], exchange="binance", process=True, home=tmp_path
+    )
+    assert f"BTCUSDT:dip: {words}" in caplog.text
 
 
 def test_modules_and_the_notebook_may_not_mean_different_things_by_a_name(tmp_path, monkeypatch):

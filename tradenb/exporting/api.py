@@ -15,6 +15,7 @@ from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource, LiveSource
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExportError, MarketError
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
@@ -163,7 +164,8 @@ def export(
     _write(target, text)
     names = tuple(spec.name for spec in subject.strategies)
     recorded = [] if isinstance(subject.exchange, LiveSource) else [_RECORDED]
-    told = [*_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)]
+    old = [words for spec in subject.strategies for words in old_rules(spec.name, spec.risk)]
+    told = [*old, *_warnings(sample), *recorded, *_variables(found.secrets), *_notified(job)]
     told += _sending(subject.broker)
     counts = (len(sample.events), sample.trades)
     return Exported(target, names, subject.symbols, sample.start, sample.end, *counts, tuple(told))

@@ -12,6 +12,7 @@ from tradenb.core.money.account import Account
 from tradenb.core.rules import Rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import StateLocked
 from tradenb.exporting.api import export
@@ -53,6 +54,8 @@ def start_process(
         if old_code:
             log.warning("%s %s", run.id, old_code)
         return run
+    for words in old_rules(spec.name, spec.risk):
+        log.warning("%s: %s", run.id, words)
     source = live_source(exchange)
     script = script_of(place, key)
     export(

@@ -20,6 +20,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.timeframe import TimeLike, iso
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import LookaheadError, UsageError
 from tradenb.progress_bars import progress_bar
@@ -245,7 +246,8 @@ def lookahead(
     named = analysis.notes()
     knowing = analysis.knowing(base) if not found and tried else []
     leaks = sorted([*found.values(), *knowing], key=_when)
-    notes = [*_silence(base), *_untried(analysis, len(moments)), *named, *sorted(analysis.made)]
+    notes = [*old_rules(spec.name, spec.risk), *_silence(base), *_untried(analysis, len(moments))]
+    notes += [*named, *sorted(analysis.made)]
     unproved = sorted(analysis.unproved)
     return Lookahead(
         spec.name, leaks, tried, len(base), warnings=notes, failed=_failure(base), unproved=unproved

@@ -19,6 +19,7 @@ from tradenb.core.lifecycle.exchange_route import report_of
 from tradenb.core.orders.order_records import ZERO
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
+from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import UsageError
 from tradenb.live.attached_run import AttachedRun
@@ -131,7 +132,7 @@ def parity(
         for trade in live
         if trade.closed_at in late
     ]
-    notes = _notes(evidence, found, traded=bool(live or before))
+    notes = old_rules(today.name, today.risk) + _notes(evidence, found, traded=bool(live or before))
     found = sorted(found, key=_when)
     own = (sent.replay, sent.executed, sent.ledger(meant, notes))
     return Parity(evidence.id, found, live, before, notes, *own)
