@@ -17,7 +17,6 @@ from tradenb.brokers.broker_file import record_broker
 from tradenb.brokers.checking import preflight_reading
 from tradenb.brokers.checking.preflight import UNKNOWN_RIGHT, PreflightFacts, preflight, unknowns
 from tradenb.brokers.checking.preflight_reading import looked_at, read_preflight
-from tradenb.brokers.checking.venue_file import ccxt_version
 from tradenb.errors import ExchangeError
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.paths import Home
@@ -27,7 +26,7 @@ from tradenb.testing.server.server_account import loopback_keys
 GOOD = PreflightFacts(
     symbol="BTCUSDT", may_withdraw=False, may_trade=True, is_trading=True, free=D(400),
     invested=D(100), cash=D(500), quote="USDT", clock_ahead_ms=1_000, clock_unsure_ms=0,
-    window_ms=3_000, ccxt="4.5.0",
+    window_ms=3_000,
 )  # fmt: skip
 CASES = [
     ({"may_withdraw": True}, "withdraw", "the key may withdraw money"),
@@ -37,14 +36,12 @@ CASES = [
     ({"clock_ahead_ms": 1_001}, "clock", "off by 1001 ms"),
     ({"clock_ahead_ms": -1_001}, "clock", "off by -1001 ms"),
     ({"clock_ahead_ms": 1_051, "clock_unsure_ms": 50}, "clock", "off by 1051 ms"),
-    ({"ccxt": "4.4.99"}, "ccxt", "ccxt 4.4.99 is installed; orders need 4.5 or newer"),
-    ({"ccxt": "none"}, "ccxt", "ccxt none is installed"),
 ]
 
 
 def test_a_good_account_has_no_problems():
     assert preflight(GOOD) == ()
-    assert preflight(GOOD._replace(may_withdraw=None, clock_ahead_ms=-1_000, ccxt="5.0")) == ()
+    assert preflight(GOOD._replace(may_withdraw=None, clock_ahead_ms=-1_000)) == ()
 
 
 def test_a_slow_answer_is_no_clock_that_is_off():
@@ -87,7 +84,6 @@ def test_the_facts_are_read_at_the_exchange(server):
     assert found == GOOD._replace(
         free=D(HELD["USDT"]),
         invested=0,
-        ccxt=ccxt_version(),
         clock_ahead_ms=found.clock_ahead_ms,
         clock_unsure_ms=found.clock_unsure_ms,
     )

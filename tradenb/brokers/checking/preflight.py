@@ -8,8 +8,6 @@ from typing import Final, NamedTuple
 
 from tradenb.core.values import Problem
 
-LEAST_CCXT: Final = (4, 5)
-"""Older versions send orders to Binance in another form."""
 UNKNOWN_RIGHT: Final = "the exchange does not say whether the key may withdraw money; look there"
 
 
@@ -34,8 +32,6 @@ class PreflightFacts(NamedTuple):
         How far that may be from the truth; the quickest answer took twice as long.
     window_ms : int
         See `Venue.window_ms`.
-    ccxt : str
-        Version.
     """
 
     symbol: str
@@ -49,7 +45,6 @@ class PreflightFacts(NamedTuple):
     clock_ahead_ms: int
     clock_unsure_ms: int
     window_ms: int
-    ccxt: str
 
 
 def preflight(facts: PreflightFacts) -> tuple[Problem, ...]:
@@ -81,11 +76,3 @@ def _problems(facts: PreflightFacts) -> Iterator[Problem]:
         )
     if (abs(facts.clock_ahead_ms) - facts.clock_unsure_ms) * 3 > facts.window_ms:
         yield Problem("clock", f"the clock is off by {facts.clock_ahead_ms} ms; set it (NTP)")
-    if _version(facts.ccxt) < LEAST_CCXT:
-        least = ".".join(map(str, LEAST_CCXT))
-        yield Problem("ccxt", f"ccxt {facts.ccxt} is installed; orders need {least} or newer")
-
-
-def _version(text: str) -> tuple[int, ...]:
-    parts = text.split(".")[:2]
-    return tuple(int(part) for part in parts) if all(map(str.isdecimal, parts)) else (0,)

@@ -11,7 +11,7 @@ from typing import Any
 from tradenb.brokers.broker import VENUES, Broker
 from tradenb.brokers.checking.account_port import account_port
 from tradenb.brokers.checking.preflight import PreflightFacts, preflight, unknowns
-from tradenb.brokers.checking.venue_file import ccxt_version, venue_trouble
+from tradenb.brokers.checking.venue_file import venue_trouble
 from tradenb.core.orders.order_records import ZERO
 from tradenb.core.signal import Time
 from tradenb.core.values import Problem
@@ -46,7 +46,6 @@ async def read_preflight(
             clock_ahead_ms=opened.clock_ahead_ms,
             clock_unsure_ms=opened.clock_unsure_ms,
             window_ms=opened.port.venue.window_ms,
-            ccxt=ccxt_version(),
         )
 
 

@@ -227,7 +227,7 @@ class OrderClient:
         ccxt signs after its own rate limit, so time may have passed since it was called.
         """
 
-        # `others` are headers and body, which ccxt names up to some version of 4.5.
+        # `others` are headers and body, which ccxt 4.5.88 names and 4.5.90 does not.
         def signed(
             path: str, api: Any, method: str, params: Mapping[str, Any], *others: Any
         ) -> Any:
