@@ -34,7 +34,7 @@ from tradenb.core.orders.order_actions import (
     Tell,
     Wait,
 )
-from tradenb.core.orders.order_records import FLAT, Leg
+from tradenb.core.orders.order_records import FLAT, Fill, Leg
 
 BOUGHT = ledger(order(), told=("entered",))
 
@@ -181,6 +181,17 @@ class TestReconciling:
         assert action(kept, FLAT, now=at) == Reconcile(NOW + days - 61_000)
         fresh = ledger(check_due=True, checked_at=NOW, started_at=NOW - 7)
         assert action(fresh, FLAT, now=NOW + 600_000) == Reconcile(since - 7)
+
+    @pytest.mark.parametrize(("known", "since"), [(False, NOW - 600_000), (True, NOW)])
+    def test_trades_that_a_past_order_lacks_are_read_while_a_position_lives(
+        self, known: bool, since: int
+    ) -> None:
+        sold = order("exit", id="e1", signal_id="s0", sent_at=NOW - 600_000, state="done",
+                     ending="filled", filled=Decimal(1))  # fmt: skip
+        trade = Fill("t1", "7", NOW, "sell", Decimal(1), Decimal(90))
+        found = ledger(order(), working(), told=("entered",), check_due=True,
+                       past=(sold._replace(fills=(trade,) if known else ()),))  # fmt: skip
+        assert action(found) == Reconcile(since - 60_000)
 
     def test_an_order_that_nobody_looks_at_keeps_nobody_awake(self) -> None:
         strange = ledger(working(signal_id=""), checked_at=NOW)

@@ -221,13 +221,19 @@ def check_at(ledger: OrderLedger) -> Time:
 
 
 def reconcile_all(ledger: OrderLedger) -> Reconcile:
-    """Reconcile everything since the oldest order that lives.
+    """Reconcile everything since the oldest order that lives, or whose trades are not all known.
 
     Without one since a day before the last full look: what was sent earlier had died by then. Of
     positions that are over only some are kept, and what is older than they are is not known here.
     """
+    day_before = (ledger.checked_at or 0) - DAY
+    since = max(ledger.started_at, day_before)
     sent = [order.sent_at for order in ledger.orders if order.sent_at]
-    since = max(ledger.started_at, (ledger.checked_at or 0) - DAY)
+    sent += [
+        order.sent_at
+        for order in ledger.past
+        if order.sent_at > day_before and order.known < order.filled
+    ]
     if ledger.past:
         kept = [order.sent_at for order in ledger.past if order.sent_at]
         since = max(since, min(kept, default=since))
