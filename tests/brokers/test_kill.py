@@ -205,6 +205,14 @@ def test_a_folder_of_that_name_halts_and_it_is_said(home, document, capsys):
     assert "unreadable, which stops entries and closes nothing" in capsys.readouterr().out
 
 
+def test_a_switch_that_only_halts_promises_no_sale(home, document, capsys):
+    home.kill.mkdir(parents=True)
+    assert killed(home)[0] == 1
+    said = capsys.readouterr().out
+    assert "within seconds" not in said
+    assert "No run sells: the disk took no more than an empty file" in said
+
+
 def test_a_switch_that_halts_is_made_to_close(home):
     home.data.mkdir()
     home.kill.write_text("halt")

@@ -29,6 +29,11 @@ _SELLS: Final = (
     "hangs, sells nothing: --force sells what it has, in its place; or sell at the exchange by "
     "hand."
 )
+_HALTS: Final = (
+    "No run sells: the disk took no more than an empty file, or shows no more. Make room there and "
+    "call this again; --force sells all the same what runs have at an exchange; or sell there by "
+    "hand."
+)
 _CLOSES: Final = (
     "A paper run closes at its next candle: look again in two minutes, or use --wait 130. A "
     "paper run that no process holds closes at its first candle once it is started again; nothing "
@@ -304,6 +309,8 @@ def _words(home: Home, says: str, found: _Look, closed: list[ClosedRun]) -> str:
             "sells it as soon as the exchange answers; or sell at the exchange by hand"
         )
         return f"{head}\n{table(rows)}\n{cure}"
+    if says != "flatten":
+        return f"{head}\n{table(rows)}\nstill open. {_HALTS}"
     papers = [row["account"] == PAPER for row in found.left]
     cures = [_SELLS] * (not all(papers)) + [_CLOSES] * any(papers)
     return f"{head}\n{table(rows)}\nstill open. {' '.join(cures)}"
