@@ -148,7 +148,10 @@ def check_row(index: int, row: Row, step: int = MINUTE) -> None:
         raise Refused("not_finite", index)
     if not all(price > 0 for price in (open_, high, low, close)):
         raise Refused("not_positive", index)
-    if not math.isfinite(volume):
+    for price in (open_, high, low, close):
+        if not 1e-100 <= price <= 1e100:
+            raise Refused("not_finite" if price > 1 else "not_positive", index)
+    if not math.isfinite(volume) or volume > 1e100:
         raise Refused("not_finite", index)
     if not volume >= 0:
         raise Refused("not_positive", index)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tradenb as tn
 from tests import reference
 from tests.conftest import examples
+from tests.sources import exchange, market
 from tradenb.core.candles.arrays import Intake, Rows
 from tradenb.core.candles.intake import accept
 from tradenb.core.timeframe import MINUTE
@@ -126,6 +128,34 @@ def test_a_price_must_be_above_zero(name, value):
     error = refusal(replaced(**{name: value}))
     assert (error.code, error.index) == ("not_positive", 3)
     assert f"candle in row 3 (2024-01-01 00:03): {name} must be above 0, was {value}" in str(error)
+
+
+@pytest.mark.parametrize("name", ["open", "high", "low", "close"])
+@pytest.mark.parametrize(("value", "code"), [(1e-310, "not_positive"), (1e307, "not_finite")])
+def test_a_price_that_no_market_has_is_refused(name, value, code):
+    error = refusal(replaced(**{name: value}))
+    assert (error.code, error.index) == (code, 3)
+    assert f"(2024-01-01 00:03): {name} must be from 1e-100 to 1e+100, was {value}" in str(error)
+
+
+@pytest.mark.parametrize("scale", [1e-101, 1e97])
+@pytest.mark.parametrize("account", [None, tn.Account(cash=1_000, percent=50)])
+def test_a_backtest_computes_with_the_smallest_and_the_largest_prices(scale, account):
+    made = tn.strategy("edge", every="1h")(lambda ctx: tn.long(**tn.bracket(stop=1, target=2)))
+
+    def equity(scale):
+        rows = [(*(scale * price for price in row[:4]), row[4]) for row in market(9, 1_440)]
+        given = {"exchange": exchange(rows), "account": account, "progress": False}
+        return tn.backtest.run("BTCUSDT", strategy=made, **given).equity.to_numpy()
+
+    assert equity(scale) == pytest.approx(equity(1), rel=1e-9)
+    assert len({*equity(scale)}) > 50
+
+
+def test_a_volume_that_no_market_has_is_refused():
+    error = refusal(replaced(volume=1e200))
+    assert (error.code, error.index) == ("not_finite", 3)
+    assert "volume must be at most 1e+100, was 1e+200" in str(error)
 
 
 def test_a_volume_may_be_zero_but_not_below():
