@@ -185,7 +185,7 @@ def unknown(
         advice += f" and {len(names) - 12} more" if len(names) > 12 else ""
     elif not advice:
         advice = f"; no {kind} is registered yet"
-    return UnknownName(f"unknown {kind} {name!r}{advice}" + (f" {hint}" if hint else ""))
+    return UnknownName(f"unknown {kind} {shown(name)}{advice}" + (f" {hint}" if hint else ""))
 
 
 def near(name: object, known: Iterable[str]) -> str:

@@ -122,6 +122,20 @@ def test_the_blocks_of_a_run_do_not_show_in_its_events(monkeypatch, block):
             tn.UsageError,
             "symbols must be a symbol or a list in their order, was",
         ),
+        (
+            {"symbols": frame(flat(30))},
+            tn.UsageError,
+            (
+                "symbols must be a symbol or a list in their order, was timestamp open high low "
+                "close volume 0 1704067200000 100.0 100.0 100.0 100.0 ...; candles go to "
+                "exchange=tn.frame_exchange(df)"
+            ),
+        ),
+        (
+            {"start": frame(flat(30))},
+            tn.UsageError,
+            "start must be ms since the epoch, a datetime or an ISO string, was timestamp open",
+        ),
         ({"symbols": {"A", "B"}}, tn.UsageError, "symbols must be a symbol or a list in their ord"),
         ({"symbols": ["A", 5]}, tn.UsageError, "symbol must be a string such as 'BTCUSDT', was 5"),
         ({"symbols": ["A/B", "AB"]}, tn.UsageError, "duplicate symbol AB; pass each one once"),

@@ -24,7 +24,7 @@ from tradenb.engine.ports import (
 )
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 _COMMAND_FIELDS: Final = ("at", "kind", "symbol", "strategy", "id", "cancel_id", *HAND_FIELDS)
@@ -139,9 +139,12 @@ def _several(given: object, plural: str, singular: str) -> tuple[Any, ...]:
     """Return what was given, alone or as an ordered collection; the order is that of events."""
     if isinstance(given, str | Mapping):
         return (given,)
-    if isinstance(given, Iterable) and not isinstance(given, Set):
+    is_table = hasattr(given, "columns")  # its columns would pass for symbols
+    if isinstance(given, Iterable) and not isinstance(given, Set) and not is_table:
         return tuple(given)
-    raise UsageError(f"{plural} must be a {singular} or a list in their order, was {given!r:.80}")
+    cure = "; candles go to exchange=tn.frame_exchange(df)" if is_table else ""
+    words = f"{plural} must be a {singular} or a list in their order, was {shown(given)}"
+    raise UsageError(words + cure)
 
 
 def _strategies(given: object) -> tuple[StrategySpec, ...]:

@@ -11,7 +11,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Final, SupportsIndex, TypeAlias, Union, cast
 
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,5 +189,5 @@ def _from_numpy(value: object, name: str) -> int:
         return operator.index(cast(SupportsIndex, value))
     except TypeError:
         raise UsageError(
-            f"{name} must be ms since the epoch, a datetime or an ISO string, was {value!r}"
+            f"{name} must be ms since the epoch, a datetime or an ISO string, was {shown(value)}"
         ) from None
