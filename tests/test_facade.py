@@ -183,6 +183,16 @@ def test_what_a_run_does_not_have_is_answered_with_where_it_is(tmp_path):
             handle.trade  # noqa: B018 - it is asked for
 
 
+def test_what_a_job_does_not_have_is_in_its_result():
+    never = tn.strategy("never asked about", every="1h")(lambda ctx: None)
+    walk = tn.testing.random_walk(seed=1, days=1)
+    job = tn.backtest.background("BTCUSDT", strategy=never, exchange=walk)
+    assert job.wait(60)
+    for name in ("trades", "sharpe"):
+        with pytest.raises(AttributeError, match=rf"attribute '{name}'; it is in job.result\(\)"):
+            getattr(job, name)
+
+
 def test_a_property_that_fails_is_not_taken_for_one_that_is_missing():
     class Broken(FigureFrames):
         @property

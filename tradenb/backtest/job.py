@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 from tradenb.backtest.backtest_run import BacktestRun, OnError
 from tradenb.backtest.driver import Cancelled, Driver
@@ -13,7 +13,8 @@ from tradenb.backtest.results.result import Result
 from tradenb.backtest.results.result_parts import parts_of
 from tradenb.bus import bus
 from tradenb.core.timeframe import iso
-from tradenb.errors import StateError, unknown
+from tradenb.errors import StateError, no_attribute, unknown
+from tradenb.statistics.figure_names import UNITS
 
 
 class Job:
@@ -45,6 +46,12 @@ class Job:
         self._run = BacktestRun(plan, bus, on_error)
         self._driver = Driver(self._run.pump(), plan.rules.signal_timeout_seconds)
         self._result: Result | None = None
+
+    if not TYPE_CHECKING:  # else every name would pass for one
+
+        def __getattr__(self, name: str) -> NoReturn:
+            found = [each for each in dir(Result) if not each.startswith("_")]
+            no_attribute(self, name, dict.fromkeys([*found, *UNITS], "job.result()"))
 
     def __repr__(self) -> str:
         state = "done" if self.done else f"{self.stage}, {self.progress:.0%}"
