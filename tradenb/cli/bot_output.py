@@ -78,6 +78,12 @@ class BotOutput:
         accounts = accounts_of(runs)
         money = [{"account": each.name, "cash": each.cash, "pnl": each.pnl} for each in accounts]
         lines += [f"account {each}" for each in accounts]
+        lines += [
+            f"{each.id} did not end in time and ends with this process: start it again, or run "
+            "`tradenb guard --once` for what it has at an exchange"
+            for each in found
+            if each.status == "running"
+        ]
         self.print({"ended": facts} | ({"accounts": money} if money else {}), "\n".join(lines))
 
     def print(self, facts: dict[str, Any], words: str) -> None:

@@ -110,6 +110,20 @@ def test_the_last_words_of_a_bot_tell_the_money_of_its_runs_and_accounts(home, c
     assert [each["cash"] for each in told["accounts"]] == [1_000, 1_000]
 
 
+def test_the_last_words_of_a_bot_name_a_run_that_did_not_end_in_time(home, capsys):
+    record = record_of(home[1][0])
+    BotOutput(json=False).end([record])
+    assert "did not end in time" not in capsys.readouterr().out
+    record.set_status("running")
+    try:
+        BotOutput(json=False).end([record])
+    finally:
+        record.set_status("done")
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"{record.id} did not end in time and ends with this process")
+    assert "tradenb guard --once" in said
+
+
 def test_the_files_of_a_run_say_the_same(home):
     root, runs, alone = home
     files = [handle._files for handle in tn.live.attach(root, ended=True)]
