@@ -94,6 +94,17 @@ def test_an_order_that_could_not_be_sold_again_is_refused(entry: Any, name: str)
     assert names(entry=entry) == [name]
 
 
+def test_what_is_too_small_or_too_dear_is_said_in_figures_that_can_be_read() -> None:
+    small = ENTER._replace(quantity=D(50) / D(960), stop=D(96))
+    (few,) = gate(ARM, small, FACTS, NOW)
+    assert few.words == "worth 5.000 at the stop, and a sale there needs 5.556; enter larger"
+    dear = ENTER._replace(quantity=D(1000) / D(3))
+    found = {each.name: each.words for each in gate(ARM, dear, FACTS, NOW)}
+    assert found["max_order"] == "the order costs 33400.000, max_order is 300"
+    assert found["max_total"] == "33400.000 would be invested, max_total is 500"
+    assert found["funds"] == "33400.000 needed, 1000 free"
+
+
 def test_all_reasons_are_named() -> None:
     found = gate(None, ENTER._replace(quantity=D(0)), FACTS._replace(killed=True), NOW)
     assert [each.name for each in found] == ["kill", "armed", "order"]

@@ -187,23 +187,25 @@ def _order(entry: DesiredPosition, facts: AccountFacts) -> Iterator[Problem]:
     if limit > facts.price * (1 + COLLAR):
         yield Problem("collar", f"limit {limit} is more than 2 % above the price {facts.price}")
     if market.pieces(entry.quantity) < market.least(limit):
-        yield Problem("min_value", f"{entry.quantity} pieces at {limit} are too few for an order")
+        few = f"{entry.quantity:.8g} pieces at {limit} are too few for an order; enter larger"
+        yield Problem("min_value", few)
     elif entry.stop * entry.quantity * STOP_VALUE < market.min_value:
-        yield Problem("min_value", f"{entry.quantity} pieces at the stop are too few to sell")
+        worth, least = entry.stop * entry.quantity, market.min_value / STOP_VALUE
+        few = f"worth {worth:.4g} at the stop, and a sale there needs {least:.4g}; enter larger"
+        yield Problem("min_value", few)
     if facts.free is None:
         yield Problem("funds", "the balance could not be read")
     elif limit * entry.quantity * RESERVE > facts.free:
-        yield Problem("funds", f"{limit * entry.quantity} needed, {facts.free} free")
+        yield Problem("funds", f"{limit * entry.quantity:.8g} needed, {facts.free:.8g} free")
 
 
 def _limits(arm: Arm, entry: DesiredPosition, facts: AccountFacts, now: Time) -> Iterator[Problem]:
     cost = (entry.limit or ZERO) * entry.quantity
     if cost > arm.max_order:
-        yield Problem("max_order", f"the order costs {cost}, max_order is {arm.max_order}")
+        yield Problem("max_order", f"the order costs {cost:.8g}, max_order is {arm.max_order}")
     if facts.invested + cost > arm.max_total:
-        yield Problem(
-            "max_total", f"{facts.invested + cost} would be invested, max_total is {arm.max_total}"
-        )
+        total = f"{facts.invested + cost:.8g} would be invested, max_total is {arm.max_total}"
+        yield Problem("max_total", total)
     if facts.positions >= arm.max_open:
         yield Problem(
             "max_open", f"{facts.positions} positions are open, max_open is {arm.max_open}"
