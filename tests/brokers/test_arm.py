@@ -142,6 +142,32 @@ def test_of_an_exchange_on_loopback_the_day_is_its_own(home):
         tn.arm(loopback, **LIMITS)
 
 
+@pytest.mark.parametrize(
+    ("what", "moments", "words"),
+    [
+        (
+            "sent", (59, 30, 20, 10),
+            ("4 orders were sent within an hour, and with orders_an_hour=2 it is disarmed at "
+             "once; say more than 4, or wait until 2026-01-05 12:30 UTC"),
+        ),
+        (
+            "unknown", (59, 50, 40, 30, 20, 10),
+            ("the outcome of 6 orders became unknown within an hour, with which it is disarmed "
+             "at once; find out why, and wait until 2026-01-05 12:10 UTC"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_disarm_it_at_once_arms_nothing(home, what, moments, words):
+    share = RunShare(NOW, **{what: tuple(NOW - each * 60_000 for each in moments)})
+    write_share(DISK, home, ACCOUNT, DIP, share, durable=False)
+    with pytest.raises(tn.UsageError) as refused:
+        tn.arm(ACCOUNT, **LIMITS, orders_an_hour=2)
+    assert str(refused.value) == f"{ACCOUNT} cannot be armed: {words}"
+    later = share._replace(at=NOW + 30 * 60_000)  # an exchange on loopback has its own time
+    write_share(DISK, home, ACCOUNT, DIP, later, durable=False)
+    assert tn.arm(ACCOUNT, **LIMITS, orders_an_hour=2).code
+
+
 def test_one_position_is_one(home):
     assert ", 1 position at a time, " in tn.arm("BTCUSDT:dip", **LIMITS | {"max_open": 1}).words
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tradenb.brokers.arming.account_share import every_share, summed
+from tradenb.brokers.arming.account_share import RunShare, every_share, summed
 from tradenb.brokers.arming.arm_file import read_arm, trip, write_arm
 from tradenb.brokers.arming.arm_target import ArmTarget, RunHandle, arm_target, disarm_target
-from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms, too_dear
+from tradenb.brokers.arming.arm_terms import ArmTerms, arm_terms, too_dear, too_many
 from tradenb.brokers.arming.one_time_code import show_code, use_code
 from tradenb.brokers.broker import Broker
 from tradenb.brokers.broker_file import recorded_account, recorded_broker
@@ -115,7 +115,8 @@ def arm(
     Raises
     ------
     UsageError
-        When a limit is not valid, max_daily_loss was lost today already, no run has the account, it
+        When a limit is not valid, what the account lost today or ordered within the hour would
+        disarm it at once, no run has the account, it
         is a paper run, the exchange of a live account was not checked, or something is wrong there:
         rights of the key, balance, market, clock. These are looked at where the keys of the account
         are known and can be read.
@@ -246,17 +247,19 @@ def armed(
     home, account = target.home, target.account
     refuse_foreign(home)
     unsure = (*unsure,)
-    lost = _lost_today(disk, home, account, now)
+    so_far = _so_far(disk, home, account, now)
+    many = too_many(terms, so_far.sent, so_far.unknown, so_far.at)
+    if many:
+        raise UsageError(f"{account} cannot be armed: {many}")
+    lost = max(-so_far.day_result, ZERO).normalize()
     if lost >= terms.max_daily_loss:
         raise UsageError(
             f"{account} cannot be armed: {lost:f} were lost today, and with max_daily_loss="
             f"{terms.max_daily_loss:f} it is disarmed at once; say max_daily_loss above {lost:f}, "
             "or wait until 00:00 UTC"
         )
-    so_far = (
-        f"{lost:f} of max_daily_loss {terms.max_daily_loss:f} were lost today" if lost > 0 else ""
-    )
-    would = "\n  ".join(filter(None, (terms.words(now), so_far, *unsure)))
+    loss = f"{lost:f} of max_daily_loss {terms.max_daily_loss:f} were lost today" if lost else ""
+    would = "\n  ".join(filter(None, (terms.words(now), loss, *unsure)))
     if code is None:
         shown_code = show_code(disk, home, account, terms.text, now)
         words = (
@@ -277,13 +280,13 @@ def armed(
         lock.release()
     blind = any(each.startswith(NOT_LOOKED_AT) for each in unsure)
     but = ", without a look at key, balance, market and clock" if blind else ""
-    but += f"; {so_far}" if so_far else ""
+    but += f"; {loss}" if loss else ""
     words = f"{would}\nArmed at {iso(now)} UTC{but}. End it with tn.disarm or `tradenb disarm`."
     return ArmAnswer(armed=True, account=account, words=words)
 
 
-def _lost_today(disk: DiskFilesystem, home: Home, account: str, now: int) -> Decimal:
-    """Return what the runs of an account lost since midnight UTC, realised and open.
+def _so_far(disk: DiskFilesystem, home: Home, account: str, now: int) -> RunShare:
+    """Return what the runs of an account did on this UTC day and in the last hour.
 
     A share that cannot be read counts as none; entries wait for it. The clock of an exchange on
     loopback may be another one.
@@ -291,7 +294,7 @@ def _lost_today(disk: DiskFilesystem, home: Home, account: str, now: int) -> Dec
     shares = [each for name, _, each in every_share(disk, home) if each and name == account]
     if account.split(":")[1:2] == ["loopback"]:
         now = max((each.at for each in shares), default=now)
-    return max(-summed(shares, now).day_result, ZERO).normalize()
+    return summed(shares, now)
 
 
 def _preflight(disk: DiskFilesystem, target: ArmTarget, broker: Broker | None) -> tuple[str, ...]:

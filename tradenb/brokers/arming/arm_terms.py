@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from tradenb.brokers.arming.arm_file import LONGEST
+from tradenb.brokers.arming.trips import UNKNOWN
 from tradenb.core.lifecycle.exchange_route import MAX_ENTRY_SLIPPAGE
 from tradenb.core.money.account import Account
-from tradenb.core.orders.gate import Arm
+from tradenb.core.orders.gate import HOUR, Arm
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import TimeLike, duration_ms, iso, to_ms
 from tradenb.core.values import positive
@@ -117,6 +118,24 @@ def too_dear(account: Account | None, max_order: Decimal) -> tuple[str, ...]:
         return (f"{words}, more than max_order {max_order:f}: every entry would be refused",)
     more = f"{100 * MAX_ENTRY_SLIPPAGE:g} % more at worst"
     return (f"{words} and {more}, max_order is {max_order:f}: it may be refused",)
+
+
+def too_many(terms: ArmTerms, sent: Iterable[Time], unknown: Iterable[Time], now: Time) -> str:
+    """Say that orders or unknown outcomes of the last hour would disarm it at once; "": no."""
+    late, doubts = (sorted(at for at in times if at > now - HOUR) for times in (sent, unknown))
+    most = terms.orders_an_hour
+    if len(late) > most:
+        return (
+            f"{len(late)} orders were sent within an hour, and with orders_an_hour={most} it is "
+            f"disarmed at once; say more than {len(late)}, or wait until "
+            f"{iso(late[-most - 1] + HOUR)} UTC"
+        )
+    if len(doubts) >= UNKNOWN:
+        return (
+            f"the outcome of {len(doubts)} orders became unknown within an hour, with which it is "
+            f"disarmed at once; find out why, and wait until {iso(doubts[-UNKNOWN] + HOUR)} UTC"
+        )
+    return ""
 
 
 def arm_terms(
