@@ -12,6 +12,7 @@ import tradenb as tn
 from tests.brokers.test_live_orders import QUICK, kinds, path, world
 from tests.order_lives.live_order_life import SYMBOL, OrderWorld
 from tests.sources import frame, minute
+from tradenb.brokers.arming.account_share import every_share
 from tradenb.brokers.arming.arm_file import trip
 from tradenb.brokers.order_manager import OrderManager
 from tradenb.brokers.unattended import force_close, guard_runs
@@ -173,6 +174,19 @@ def test_what_has_expired_is_sold_and_its_run_hears_it():
     assert made.venue.live_orders(SYMBOL) == ()
     assert made.live(minute(112))
     assert kinds(made)[-1][:2] == ("closed", "time_expired")
+
+
+def test_what_was_sold_without_its_process_counts_in_the_loss_of_the_day():
+    made = opened(*[100.0] * 85, *[95.0] * 300)
+    made.clock.advance(8 * 60)
+    (row,) = guard(made)
+    assert row.words == "nothing is left at the exchange"
+    assert made.coins < D("0.001")
+    ((_, _, share),) = every_share(made.disk, made.home)
+    assert made.live(minute(100))
+    (trade,) = made.checkpoint(made.wanted[0]).state.trades
+    assert trade.pnl < -1
+    assert float(share.day_result) == pytest.approx(trade.pnl, abs=0.01)
 
 
 def test_the_kill_switch_sells():
