@@ -21,6 +21,7 @@ from tradenb.core.events import Event, numbered
 from tradenb.core.timeframe import iso
 from tradenb.engine.call import Pump, words_of
 from tradenb.engine.session.pump import Session
+from tradenb.engine.session.queues import Taken
 from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.errors import NotEnoughCandles, StrategyError
 
@@ -40,8 +41,8 @@ class BacktestRun:
         Empty until the candles are loaded.
     session : Session or None
         None until the candles are loaded.
-    events : list of Event
-        Empty if `fast` has the trades. What nobody has heard has no number yet.
+    taken : list of Taken
+        The events; empty if `fast` has the trades. What nobody has heard has no number yet.
     warnings : list of str
         What is to be said about the strategies as they were when it was started.
     fast : FastPortfolio or None
@@ -58,7 +59,7 @@ class BacktestRun:
             words for spec in plan.strategies for words in old_rules(spec.name, spec.risk)
         ]
         self.session: Session | None = None
-        self.events: list[Event] = []
+        self.taken: list[Taken] = []
         self.fast: FastPortfolio | None = None
         self.elapsed_s = 0.0
         self._publisher = Publisher(plan, bus)
@@ -80,17 +81,21 @@ class BacktestRun:
             pump = session.pump(until)
             yield from pump if self.on_error == "record" else raising(pump, session)
             self.period.check()
-            fresh, session.events = session.events, []
-            heard = publisher.is_heard()
-            if heard:
-                fresh = numbered(fresh, itertools.count(len(self.events) + 1))
-            self.events += fresh
-            if heard:
-                yield from publisher.publish(fresh)
+            self.taken.append(session.take_events())
+            if publisher.is_heard():
+                yield from publisher.publish(self._numbered())
             yield from publisher.measure("backtest_block", block_began)
         yield from publisher.measure("backtest_total", began)
         self.elapsed_s = time.perf_counter() - began
         self.stage = "done"
+
+    def _numbered(self) -> list[Event]:
+        """Give the events of the newest block their numbers, and return them."""
+        *before, newest = [each.make() for each in self.taken]
+        events = [*itertools.chain(*before)]
+        fresh = numbered(newest, itertools.count(len(events) + 1))
+        self.taken = [Taken.of(events + fresh)]
+        return fresh
 
     def _note_loaded(self, symbols: float) -> None:
         self.loaded = symbols

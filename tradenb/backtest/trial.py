@@ -252,7 +252,7 @@ def _run_machine(session: Session, period: LoadedPeriod, tally: Tally) -> Pump:
     fills: list[Event] = []
     for until in period.blocks():
         yield from session.pump(until)
-        events, session.events = session.events, []
+        events = session.take_events().told
         tally.rejected += sum(event.kind == "rejected" for event in events)
         errors = [event.note for event in events if event.kind == "error"]
         tally.errors += len(errors)

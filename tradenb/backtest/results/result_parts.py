@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from tradenb.backtest.results.caveats import caveats
@@ -13,6 +13,7 @@ from tradenb.backtest.results.strategy_alarms import alarms
 from tradenb.core.events import numbered
 from tradenb.core.signal import Signal
 from tradenb.engine.ports import step_of
+from tradenb.engine.session.queues import Taken
 
 if TYPE_CHECKING:
     from tradenb.backtest.backtest_run import BacktestRun
@@ -49,8 +50,8 @@ class ResultParts:
         Where the candles are from, and how long one is, ms.
     notes : dict of str to str
         How each strategy is asked, in words.
-    recorded : list of Event
-        Empty where `fast` makes them.
+    recorded : list of Taken
+        The events; empty where `fast` makes them.
     refused, asked : list
         Empty where `fast` knows them.
     fast : FastPortfolio or None
@@ -73,7 +74,7 @@ class ResultParts:
     notes: Mapping[str, str]
     period: LoadedPeriod
     states: list[State]
-    recorded: list[Event]
+    recorded: list[Taken]
     fast: FastPortfolio | None
     trades: list[Trade]
     open: list[OpenRow]
@@ -94,8 +95,14 @@ class ResultParts:
         """The events, in their order."""
         if self.fast is not None:
             return self.fast.events()
-        self.recorded[:] = numbered(self.recorded, count(1))
-        return self.recorded
+        events = numbered(chain.from_iterable(each.make() for each in self.recorded), count(1))
+        self.recorded[:] = [Taken.of(events)]
+        return events
+
+    @property
+    def told(self) -> list[Event]:
+        """The events; milestones are left out that nobody has looked at yet."""
+        return [event for each in self.recorded for event in each.told]
 
     def events_of(self, symbols: Collection[str]) -> list[Event]:
         """Return what happened to the positions of some symbols; not numbered, without money."""
@@ -120,7 +127,7 @@ class ResultParts:
         """The errors and rejected candidates among the events."""
         if self.fast is not None and not self.fast.rejected + self.fast.refused:
             return []
-        events = self.recorded if self.fast is None else self.events
+        events = self.told if self.fast is None else self.events
         return [event for event in events if event.kind in ("error", "rejected")]
 
     @property
@@ -131,7 +138,8 @@ class ResultParts:
     def settled(self) -> ResultParts:
         """Return the same without the fast way, which can be neither pickled nor saved."""
         asked = self.asked if self.fast is None else self.fast.asked()
-        return replace(self, recorded=self.events, refused=self.refusals, asked=asked, fast=None)
+        made = [Taken.of(self.events)]
+        return replace(self, recorded=made, refused=self.refusals, asked=asked, fast=None)
 
 
 def parts_of(run: BacktestRun) -> ResultParts:
@@ -149,7 +157,7 @@ def parts_of(run: BacktestRun) -> ResultParts:
         notes={spec.name: _asked_with(spec) for spec in plan.strategies},
         period=period,
         states=[item.state for item in session.instances],
-        recorded=run.events,
+        recorded=run.taken,
         fast=fast,
         trades=session.trades,
         open=[
@@ -191,7 +199,7 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
             cut=[share for book in session.accounts for share in book.cut]
             if found.fast is None
             else found.fast.cut,
-            opened=[event for event in found.recorded if event.kind == "opened"],
+            opened=[event for event in found.told if event.kind == "opened"],
         )
     )
     notes = getattr(run.plan.source, "market_notes", None)

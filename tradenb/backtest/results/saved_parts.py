@@ -28,6 +28,7 @@ from tradenb.core.rules import Rules
 from tradenb.core.signal import Trade
 from tradenb.engine.history.indicators import Computed, Coverage
 from tradenb.engine.serialise import event_to_record, from_record, record_to_event, to_record
+from tradenb.engine.session.queues import Taken
 from tradenb.errors import StateCorrupt, StateVersionError, UsageError, shown
 from tradenb.statistics.equity.stretches import Key
 from tradenb.store.filesystem import DiskFilesystem, forget, replace_whole
@@ -161,7 +162,7 @@ def _parts(about: Mapping[str, Any], folder: Path) -> ResultParts:
         notes=about["strategies"],
         period=period,
         states=[from_record(record) for record in about["states"]],
-        recorded=[record_to_event(_event_of(row)) for row in _rows(folder / _EVENTS)],
+        recorded=[Taken.of([record_to_event(_event_of(row)) for row in _rows(folder / _EVENTS)])],
         fast=None,
         trades=[Trade(**row) for row in _rows(folder / _TRADES)],
         open=[tuple(row) for row in about["open"]],

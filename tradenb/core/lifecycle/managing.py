@@ -47,7 +47,7 @@ from tradenb.core.validation.candidate_rules import Invalid, as_candidate
 from tradenb.core.validation.price_steps import move_on_step
 from tradenb.core.values import Problem, positive
 
-Events = tuple[Event, ...]
+Events = Sequence[Event]
 
 
 def after_tests(state: State, at: int, candles: Candles, rules: Rules) -> Step:
@@ -74,7 +74,7 @@ def _act_by_hand(
             break
         action = Action(command.kind, command.values or {})
         state, found, _ = _act(state, state.signal, at, action, candles, rules, by="user")
-        events += found
+        events = (*events, *found)
     return Step(at, ASKS, state if state.signal else state.moved(at), events, None)
 
 
@@ -122,7 +122,7 @@ def _go_on(
     state, found, need = _do(state, at, answers, candles, rules)
     if need is None:
         state = state.moved(at)
-    return Step(at, ASKS, state, events + found, need)
+    return Step(at, ASKS, state, (*events, *found), need)
 
 
 def _do(
@@ -142,7 +142,7 @@ def _do(
             state, found, need = _act(state, state.signal, at, action, candles, rules)
         else:
             state, found, need = _propose(state, at, answer, candles, rules)
-        events += found
+        events = (*events, *found)
         if need is not None:
             return state, events, need._replace(managed=True, rest=answers[place + 1 :])
     return state, events, None

@@ -7,6 +7,7 @@ something, and that candle is met step by step by `editing.py`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from tradenb.core import prices
@@ -19,6 +20,7 @@ from tradenb.core.lifecycle.missing import Due, came_due, due, expires_at, open_
 from tradenb.core.lifecycle.state import (
     EXITS,
     Need,
+    Passage,
     State,
     Step,
     before,
@@ -57,8 +59,9 @@ def follow(
     if not touched and span.expiry is not None:
         row = span.expiry.row
     until = span.stop if row < 0 else row
-    passed = passed_milestones(state, signal, None, candles, rules, start, until)
+    way = partial(passed_milestones, state, signal, None, candles, rules, start, until)
     if row < 0:
+        passed = way()
         state = fired(state, passed)
         return _goes_on(state, candles, until, passed, pause, end, beyond_end)
     if touched:
@@ -68,7 +71,8 @@ def follow(
     else:
         price, reason = prices.market_price(candles, row, rules), "time_expired"
     state = before(state, candles, row)
-    return close(state, signal, opened_at, candles.ends_at(row), price, reason, rules, passed)
+    closing = close(state, signal, opened_at, candles.ends_at(row), price, reason, rules)
+    return closing._replace(events=Passage(way, closing.events[-1]))
 
 
 def _goes_on(
@@ -181,13 +185,12 @@ def close(
     price: float,
     reason: ExitReason,
     rules: Rules,
-    passed: tuple[Event, ...] = (),
 ) -> Step:
-    """Close a position at a price, after the events on the way there."""
+    """Close a position at a price."""
     if state.holding is not None:
         editing = editing_of(state, signal, opened_at, at, price, rules)
         editing.sell_all(price, reason)
-        return Step(at, EXITS, editing.result(), (*passed, *editing.events), None)
+        return Step(at, EXITS, editing.result(), tuple(editing.events), None)
     limit = reason == "take_profit"
     percent = plain_percent(signal, opened_at, price, rules, limit=limit)
     trade = closed_trade(signal, opened_at, at, price, reason, percent)
@@ -202,7 +205,7 @@ def close(
         fraction=1.0,
     )
     trades = remember(state.trades, trade)
-    return Step(at, EXITS, idle_after(state, trades), (*passed, closed), None)
+    return Step(at, EXITS, idle_after(state, trades), (closed,), None)
 
 
 def flatten(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from tradenb.core.events import AskRow, Event, event_of
@@ -233,6 +234,43 @@ class NeedClearance(NamedTuple):
 Need = NeedCandles | NeedCandidate | NeedClearance
 
 
+class Passage(Sequence[Event]):
+    """The milestones on the way of a position to its end, and the event of its end.
+
+    Most events are milestones, and most runs never look at them: they are made when somebody does.
+
+    Attributes
+    ----------
+    find_milestones : callable
+        Makes them.
+    closed : Event
+    """
+
+    def __init__(self, find_milestones: Callable[[], Sequence[Event]], closed: Event) -> None:
+        self.find_milestones = find_milestones
+        self.closed = closed
+
+    @cached_property
+    def _all(self) -> tuple[Event, ...]:
+        return (*self.find_milestones(), self.closed)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return one event; or a tuple of several."""
+        return self._all[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    def __repr__(self) -> str:
+        return repr(self._all)
+
+
 class Step(NamedTuple):
     """What happens next to an instance, and when.
 
@@ -243,7 +281,7 @@ class Step(NamedTuple):
     at: int
     phase: Phase
     state: State
-    events: tuple[Event, ...]
+    events: Sequence[Event]
     need: Need | None
 
 

@@ -23,6 +23,7 @@ from tradenb.core.lifecycle.state import (
     NeedCandidate,
     NeedCandles,
     NeedClearance,
+    Passage,
     Refusing,
     Step,
 )
@@ -38,7 +39,7 @@ from tradenb.engine.session.entry_asks import ask_alone, ask_in_turn, is_entry_a
 from tradenb.engine.session.instance import REASON, Instance
 from tradenb.engine.session.manager_asks import ask_manager, go_through, quiet_span_of
 from tradenb.engine.session.notices import SkipReason, failed, ping, skipped
-from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule
+from tradenb.engine.session.queues import Callback, CallbackQueue, EventQueue, Schedule, Taken
 from tradenb.engine.session.refusal_rows import RefusalRows
 from tradenb.errors import NotEnoughCandles
 
@@ -64,7 +65,7 @@ class Session:
     ----------
     events : list of Event
         What had taken effect when `settle` was called last, at the latest at the end of a pump. The
-        driver takes them from here.
+        driver takes them from here; those without numbers it gets from `take_events`.
     callbacks : CallbackQueue
         The callbacks that are due, if they are deferred.
     now : int
@@ -221,8 +222,17 @@ class Session:
 
     def settle(self) -> None:
         """Give numbers to the events that have taken effect, and add them to `events`."""
+        if not self.event_queue.numbers:
+            return
         taken = self.event_queue.take(self.now, self._phase, fresh_from=self.fresh_from)
         self.events += self.callbacks.add(taken) if self.callbacks.in_use else taken
+
+    def take_events(self) -> Taken:
+        """Take the events that have taken effect since the last time, at the end of a pump."""
+        if not self.event_queue.numbers:
+            return self.event_queue.take_all(self.now, self._phase)
+        events, self.events = self.events, []
+        return Taken.of(events)
 
     def refuses_again(self, instance: Instance, reply: object, at: int) -> bool:
         """Count a candidate that is refused as the one before it; False if that is not known."""
@@ -261,7 +271,9 @@ class Session:
     def put(self, instance: Instance, step: Step) -> Step | None:
         """Return a step if it is due now, else put it into the schedule."""
         events, at = step.events, step.at
-        if events:
+        if type(events) is Passage:
+            self.event_queue.note_passage(events, step.phase, instance.place)
+        elif events:
             if instance.refusing is not None and "moved" in [event.kind for event in events]:
                 instance.refusing = None
             # Milestones on the way to the step have their place in the order already.
@@ -281,7 +293,8 @@ class Session:
         if instance.money is not None:
             instance.money.before(instance, step)
         instance.state = state
-        for event in step.events:
+        events = step.events
+        for event in (events.closed,) if type(events) is Passage else events:
             if event.at == step.at:
                 self._note(instance, event)
         if state.signal is not before.signal or state.opened_at != before.opened_at:

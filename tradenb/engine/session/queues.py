@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tradenb.core.events import Event, numbered
-from tradenb.core.lifecycle.state import Phase, Step
+from tradenb.core.lifecycle.state import Passage, Phase, Step
 from tradenb.engine.session.instance import Instance
 
 _PHASES: Final = len(Phase)
@@ -64,6 +65,26 @@ class Schedule:
         return at, phase + 1, waiting
 
 
+class Taken(NamedTuple):
+    """Events that have taken effect, without numbers.
+
+    Attributes
+    ----------
+    told : list of Event
+        In their order, without the milestones of positions that came to their end.
+    make : callable
+        Makes all of them, in their order.
+    """
+
+    told: list[Event]
+    make: Callable[[], list[Event]]
+
+    @classmethod
+    def of(cls, events: list[Event]) -> Taken:
+        """Return events of which all are made."""
+        return cls(events, events.copy)
+
+
 class EventQueue:
     """Events that are noted as soon as they are known, and taken when they have taken effect.
 
@@ -75,14 +96,15 @@ class EventQueue:
     instances : sequence of Instance
         In their order of place.
     numbers : bool
-        Else events are taken as they were made, without a number.
+        Else events are taken as they were made, without a number, and milestones are made late.
     """
 
     def __init__(self, instances: Sequence[Instance], *, numbers: bool = True) -> None:
         self._instances = instances
-        self._in_use = numbers
+        self.numbers = numbers
         self._keys: list[int] = []
         self._events: list[Event] = []
+        self._passages: list[tuple[Passage, int]] = []
         numberings = [each.numbering for each in instances]
         self._shared = all(each is numberings[0] for each in numberings)
         self._pings = any("ping" in each.callbacks for each in instances)
@@ -101,6 +123,13 @@ class EventQueue:
         self._keys += [event.at * _MOMENT + offset for event in events]
         self._events += events
 
+    def note_passage(self, passage: Passage, phase: int, place: int) -> None:
+        """Add the milestones up to the end of a position, which has its own place."""
+        if self.numbers:
+            self.note_all(passage.find_milestones(), phase, place)
+        else:
+            self._passages.append((passage, phase * _PLACES + place))
+
     def first(self) -> int | None:
         """Return the moment of the first event."""
         return min(self._keys) // _MOMENT if self._keys else None
@@ -110,25 +139,34 @@ class EventQueue:
 
         What happened before `fresh_from` is late.
         """
-        keys, events, instances = self._keys, self._events, self._instances
+        instances = self._instances
+        keys, taken = self._take_due(at, phase)
         if not keys:
             return []
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        until = at * _MOMENT + (phase + 1) * _PLACES
-        end = bisect_left(order, until, key=keys.__getitem__)
-        due, later = order[:end], order[end:]
-        self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
-        taken = [events[i] for i in due]
-        if not self._in_use:
-            return taken
         if self._shared and not self._pings:
             numbering = instances[0].numbering
             numbers: Sequence[int] = range(numbering.last + 1, numbering.last + 1 + len(taken))
             numbering.last += len(taken)
         else:
-            numbers = self._numbers(taken, [keys[i] % _PLACES for i in due])
+            numbers = self._numbers(taken, [key % _PLACES for key in keys])
         mode = instances[0].context.mode
         return numbered(taken, numbers, fresh_from=fresh_from, mode=mode)
+
+    def take_all(self, at: int, phase: int) -> Taken:
+        """Take what has taken effect at the end of a pump, without numbers."""
+        keys, events = self._take_due(at, phase)
+        passages, self._passages = self._passages, []
+        return Taken(events, partial(_with_milestones, keys, events, passages))
+
+    def _take_due(self, at: int, phase: int) -> tuple[list[int], list[Event]]:
+        """Take what takes effect by a moment and phase, in order, and the keys of it."""
+        keys, events = self._keys, self._events
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        until = at * _MOMENT + (phase + 1) * _PLACES
+        end = bisect_left(order, until, key=keys.__getitem__)
+        due, later = order[:end], order[end:]
+        self._keys, self._events = [keys[i] for i in later], [events[i] for i in later]
+        return [keys[i] for i in due], [events[i] for i in due]
 
     def _numbers(self, events: Sequence[Event], places: Sequence[int]) -> Sequence[int]:
         numbers = []
@@ -140,6 +178,18 @@ class EventQueue:
             numbering.last += 1
             numbers.append(numbering.last)
         return numbers
+
+
+def _with_milestones(
+    keys: Sequence[int], events: Sequence[Event], passages: Iterable[tuple[Passage, int]]
+) -> list[Event]:
+    """Return events and the milestones of passages, in their order."""
+    keys, events = [*keys], [*events]
+    for passage, offset in passages:
+        found = passage.find_milestones()
+        keys += [event.at * _MOMENT + offset for event in found]
+        events += found
+    return [events[i] for i in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 class CallbackQueue:
