@@ -11,6 +11,7 @@ import tradenb as tn
 from tests.engine.sessions import buy, pumped, scripted, sell, session, shown, spec
 from tests.sources import flat, minute
 from tradenb.core.events import Event
+from tradenb.core.lifecycle import opened
 from tradenb.core.rules import Rules
 from tradenb.engine.session.pump import Session
 
@@ -61,6 +62,26 @@ def test_pumping_in_blocks_gives_the_same_events():
     for until in (1, 5, 9, 10):
         pumped(cut, until)
     assert cut.events == whole
+
+
+def test_milestones_that_nobody_looks_at_are_not_made(monkeypatch):
+    made = []
+    find = opened.passed_milestones
+    monkeypatch.setattr(opened, "passed_milestones", lambda *args: made.append(1) or find(*args))
+    rows = {"BTC": flat(20), "ETH": flat(20)}
+    for symbol, at in (("BTC", 11), ("ETH", 12)):
+        rows[symbol][5:at] = [(100.0, 101.0, 99.4, 101.0, 1.0)] * (at - 5)
+        rows[symbol][at] = (101.0, 104.0, 101.0, 104.0, 1.0)
+    specs = [spec("a", scripted({2: buy()})), spec("b", scripted({3: buy()}))]
+    told = pumped(session(specs, rows)).events
+    assert made
+    made.clear()
+    taken = pumped(Session(session(specs, rows).instances, numbers=False)).take_events()
+    assert not made
+    kinds = [event for event in told if event.kind != "milestone"]
+    assert taken.told == [event._replace(seq=0) for event in kinds]
+    assert taken.make() == [event._replace(seq=0) for event in told]
+    assert len(told) > len(kinds)
 
 
 def test_time_does_not_go_back_when_one_symbol_ends_before_the_others(monkeypatch):
