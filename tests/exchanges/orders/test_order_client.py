@@ -140,6 +140,8 @@ def test_what_would_die_on_the_way_is_not_sent(server, life, sent):
     answer = played(port_on(server), lambda it: it.submit(made(server.now(), life=life)))
     assert isinstance(answer, Shown if sent else NotSent)
     assert bool(posts(server)) is sent
+    if isinstance(answer, NotSent):
+        assert answer.why.startswith("it waited too long on this machine: of its time ")
 
 
 def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server):

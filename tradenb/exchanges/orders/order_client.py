@@ -162,6 +162,8 @@ class OrderClient:
         try:
             async with asyncio.timeout(min(seconds or self._seconds, self._seconds)):
                 await getattr(client, call)(dict(params))
+        except _TooLate as error:
+            reply.error = str(error)
         except Exception as error:  # noqa: BLE001 - ccxt raises anything for a broken response
             reply.error = describe_error(error)
             if _has_no_connection(error):
@@ -236,7 +238,10 @@ class OrderClient:
             reply, at = _reply.get(), self.now()
             life = READ_LIFE_MS if reply.dies_at is None else reply.dies_at - at
             if life < LEAST_LIFE_MS:
-                raise _TooLate(f"only {life} ms are left until it dies")
+                raise _TooLate(
+                    f"it waited too long on this machine: of its time {life} ms are left, and "
+                    f"{LEAST_LIFE_MS} are needed; see what keeps the machine busy"
+                )
             dated = {**params, "timestamp": at, "recvWindow": life}
             return sign(path, api, method, dated, *others)
 
