@@ -17,6 +17,7 @@ from tests.brokers.test_live_orders import QUICK, once, path
 from tests.laws.mutants import Mutant, planted, rewritten
 from tests.order_lives.live_order_life import SYMBOL, OrderWorld, violations
 from tests.sources import MINUTE, frame, minute
+from tradenb.core.orders import protection
 from tradenb.store.paths import Key
 from tradenb.testing.crashes import spread
 from tradenb.testing.venue.venue_faults import VenueFault
@@ -235,12 +236,15 @@ def test_a_release_beside_a_silent_exchange_takes_no_longer_than_it_must(
 
 
 @pytest.mark.parametrize(
-    "change",
-    [("self._port is None", "True"), ("any(order.is_unsettled for", "any(False for")],
+    ("place", "change"),
+    [
+        ("brokers.order_manager:OrderManager._is_over", ("self._port is None", "True")),
+        ("core.orders.protection:is_at_rest", ("any(order.is_unsettled for", "any(False for")),
+    ],
 )
-def test_a_release_that_ends_too_early_is_caught(change, monkeypatch):
-    place = "tradenb.brokers.order_manager:OrderManager._is_over"
-    planted(Mutant("a release ends too early", place, rewritten(*change)), monkeypatch)
+def test_a_release_that_ends_too_early_is_caught(place, change, monkeypatch):
+    planted(Mutant("a release ends too early", f"tradenb.{place}", rewritten(*change)), monkeypatch)
+    monkeypatch.setattr("tradenb.brokers.order_manager.is_at_rest", protection.is_at_rest)
     _, number = released_at_request(-1)
     ends = (released_at_request(at, fault)[0] for at in range(number) for fault in (None, "accept"))
     assert any(bare(made) > 1 for made in ends)

@@ -17,14 +17,7 @@ from tradenb.brokers.manager_tools import ManagedRun, Port, Tools
 from tradenb.brokers.order_news import OrderNews
 from tradenb.core.orders.answers import Answer, NotSent
 from tradenb.core.orders.apply import apply, intended
-from tradenb.core.orders.ledger import (
-    OrderLedger,
-    changed_orders,
-    held_quantity,
-    pruned,
-    restarted,
-    rewound,
-)
+from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, restarted, rewound
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import (
     Cancel,
@@ -37,7 +30,7 @@ from tradenb.core.orders.order_actions import (
 )
 from tradenb.core.orders.order_alarms import AlarmName
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order
-from tradenb.core.orders.protection import uncovered_since
+from tradenb.core.orders.protection import is_at_rest
 from tradenb.core.orders.reconciliation.reconcile import with_unknown_position
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import OrderMarket, Venue
@@ -118,11 +111,7 @@ class OrderManager:
         ledger = self._run.ledger
         if not self._closing or self._port is None or ledger is None:
             return self._closing
-        market = self._port.market
-        return not any(order.is_unsettled for order in ledger.orders) and all(
-            uncovered_since(ledger, each, held_quantity(ledger, each, market), market) is None
-            for each in ledger.signals()
-        )
+        return is_at_rest(ledger, self._port.market)
 
     async def _step(self) -> int | None:
         """Do one thing; return until when there is nothing to do, ms of the exchange."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from tradenb.core.orders.ledger import OrderLedger
+from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import DesiredPosition, Order, OrderType
 from tradenb.core.orders.venue import OrderMarket, Venue, stepped
 from tradenb.core.signal import Time
@@ -86,3 +86,11 @@ def uncovered_since(
             ended = order.cancelled_at if order.cancelled_at is not None else order.done_at
             since = max(since, ended or order.seen_at or since)
     return since
+
+
+def is_at_rest(ledger: OrderLedger, market: OrderMarket) -> bool:
+    """Tell whether no order has to be asked for, and what is held has its stop."""
+    return not any(order.is_unsettled for order in ledger.orders) and all(
+        uncovered_since(ledger, each, held_quantity(ledger, each, market), market) is None
+        for each in ledger.signals()
+    )

@@ -12,12 +12,13 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from weakref import WeakSet
 
 from tradenb.brokers.order_managers import END_S
 from tradenb.bus import Bus
+from tradenb.core.orders.protection import is_at_rest
 from tradenb.engine.ports import Clock, Workers
 from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.record import RunRecord
@@ -29,8 +30,9 @@ log = logging.getLogger("tradenb")
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 CLOSE_S: Final = 1.5
-"""So long a process that ends waits for its commits; for orders as long as their managers may."""
+"""So long a process that ends waits for its commits."""
 POLL_S: Final = 1.0
+_LOOK_S: Final = 0.05
 # All runs of this process, live and rehearsed, and what they tick on.
 _supervisors: WeakSet[Supervisor] = WeakSet()
 _runs: WeakSet[RunRecord] = WeakSet()
@@ -103,28 +105,32 @@ class Supervisor:
         if self._scheduler is not None:
             self._scheduler.wake()
 
-    def close(self, seconds: float | None = None) -> None:
+    def close(self, seconds: float = CLOSE_S) -> None:
         """Release all runs and end the thread; closing again waits no more.
 
         Parameters
         ----------
-        seconds : float, optional
-            How long to wait for the commits that are under way, and for stops that are missing;
-            default: 1.5, and 40 more with a run that sends orders.
+        seconds : float
+            How long to wait for the commits that are under way; 0: not at all.
         """
-        seconds = _patience(self._runs) if seconds is None else seconds
         with self._lock:
             again = self._closing.is_set()
             self._closing.set()
             for run in self.runs():
                 run.releasing = True
         self.wake()
-        if not again:
+        if seconds and not again:
             self.join(seconds)
 
     def join(self, seconds: float) -> None:
-        """Wait for the end of the thread."""
-        if self._thread is not None and not self.on_loop():
+        """Wait for the end of the thread; longer while an order is in doubt or a stop missing."""
+        if self._thread is None or self.on_loop():
+            return
+        self._thread.join(seconds)
+        if any(map(_is_bare, self.runs())):
+            ends = time.monotonic() + END_S
+            while any(map(_is_bare, self.runs())) and time.monotonic() < ends:
+                self._thread.join(_LOOK_S)
             self._thread.join(seconds)
 
     def on_loop(self) -> bool:
@@ -201,7 +207,7 @@ def release_all() -> bool:
     bool
         Whether all locks were given back in time.
     """
-    deadline = time.monotonic() + _patience(active_runs())
+    deadline = time.monotonic() + CLOSE_S
     for supervisor in tuple(_supervisors):
         supervisor.close(0.0)
     for supervisor in tuple(_supervisors):
@@ -209,6 +215,7 @@ def release_all() -> bool:
     return all(run.status != "running" for run in active_runs())
 
 
-def _patience(runs: Iterable[RunRecord]) -> float:
-    sends = any(run.broker is not None and run.broker.sends_orders for run in runs)
-    return CLOSE_S + (END_S if sends else 0.0)
+def _is_bare(run: RunRecord) -> bool:
+    """Tell whether the orders of a run have to be put right before its process ends."""
+    ledger = run.known_ledger
+    return not (ledger is None or ledger.market is None or is_at_rest(ledger, ledger.market))
