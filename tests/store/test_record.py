@@ -253,13 +253,14 @@ def test_whatever_the_machine_does_the_store_accepts(monkeypatch):
     monkeypatch.setattr(session, "advance", advanced)
     monkeypatch.setattr(session, "answer", answered)
     events: list[Event] = []
-    settle = session.Session.settle
+    take = session.Session.take_events
 
-    def settled(self):
-        settle(self)
-        events.extend(self.events)
+    def taken(self):
+        found = take(self)
+        events.extend(found.make())
+        return found
 
-    monkeypatch.setattr(session.Session, "settle", settled)
+    monkeypatch.setattr(session.Session, "take_events", taken)
     for scenario in fixed_scenarios(40):
         on_tradenb(scenario)
     assert len(seen) > 1_000
