@@ -217,7 +217,9 @@ class Scheduler:
         """Give back the runs that have ended or are to be released, unless they tick just now."""
         for run in self._runs:
             if run.id in self._busy:
-                self._startup.leave(run)
+                if run.feed is None and run.releasing and not run.commands:
+                    # The exchange may not answer for minutes; what was commanded would be lost.
+                    self._startup.forget(run)
                 continue
             # A state that is not on disk has not ended: the next tick tries to save it again.
             done = run.instance is not None and run.instance.state.done and run.saved

@@ -22,7 +22,7 @@ from tradenb.live.loop.notify import Notifier
 from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.abandoned import abandoned
-from tradenb.live.state.control_requests import Abandon, Asked, Request
+from tradenb.live.state.control_requests import Abandon, Request
 
 
 class Startup:
@@ -48,13 +48,6 @@ class Startup:
         self._failures.pop(id(run), None)
         if id(run) in self._preparing:
             self._preparing.pop(id(run)).cancel()
-
-    def leave(self, run: RunRecord) -> None:
-        """Prepare a run no longer that ends without candles, which may not come for minutes."""
-        # A command is obeyed before a release.
-        asked: list[Asked | None] = [*run.commands] or [None] * run.releasing
-        if run.feed is None and any(ends_unbegun(run, command) for command in asked):
-            self.forget(run)
 
     async def prepare(self, group: list[RunRecord]) -> None:
         """Prepare runs side by side; those that can tick wait no longer than for a candle."""
