@@ -154,23 +154,29 @@ def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     assert "down" in str(run.error)
 
 
+class Down:
+    """The exchange of a world, which loads nothing before minute 12."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def __getattr__(self, name):
+        return getattr(self.world.exchange, name)
+
+    def load(self, request):
+        if self.world.clock.now() < minute(12):
+            raise LookupError("down")
+        return self.world.exchange.load(request)
+
+
 def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     spec = StrategySpec(name="a", function=once(2), every="1m")
     grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
     world = World({"BTCUSDT": grid}, start=T0, runs=[("BTCUSDT", spec)])
     world.live(at_minute(5))
 
-    class Down:
-        def __getattr__(self, name):
-            return getattr(world.exchange, name)
-
-        def load(self, request):
-            if world.clock.now() < minute(12):
-                raise LookupError("down")
-            return world.exchange.load(request)
-
     process = world.process()
-    record_of(process.runs[0]).source = Down()
+    record_of(process.runs[0]).source = Down(world)
     process.live(at_minute(20), [Action(minute(8), lambda process: process.runs[0].stop())])
     run = process.runs[0]
     assert run.stopping
@@ -181,18 +187,9 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
 def test_a_stop_leaves_no_position_behind_where_the_loop_was_started_again_without_candles():
     world = world_of(once(2), flat(60))
 
-    class Down:
-        def __getattr__(self, name):
-            return getattr(world.exchange, name)
-
-        def load(self, request):
-            if world.clock.now() < minute(12):
-                raise LookupError("down")
-            return world.exchange.load(request)
-
     def dies(process):
         record = record_of(process.runs[0])
-        record.feed, record.source = None, Down()  # as the loop after it finds them
+        record.feed, record.source = None, Down(world)  # as the loop after it finds them
         process.runs[0].stop()
 
     process = world.process()
