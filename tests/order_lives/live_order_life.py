@@ -227,7 +227,7 @@ class LiveOrderLife:
             self.world.disk.power_loss()
 
     def _hands(self, until: int) -> list[Action]:
-        """What a person does, at any moment: half of it while something is held or waits."""
+        """What a person does in the life of a process, each at any moment of it."""
         now = self.world.clock.true_now()
         moments = [self.random.randrange(now, until) for _ in range(self.plan.by_hand)]
         return [Action(at, self.random.choice(BY_HAND)) for at in moments]

@@ -77,7 +77,7 @@ class OrderManager:
         self._is_saved = False
 
     def close(self) -> None:
-        """End once nothing is under way and what is held has its stop; nothing new is entered."""
+        """End once nothing is under way and what is held has its stop."""
         self._closing = True
         self.woken.set()
 

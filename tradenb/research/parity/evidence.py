@@ -38,9 +38,7 @@ from tradenb.research.parity.recorded_lines import (
     RulesGiven,
 )
 from tradenb.store.document.ledger_record import ledger_from_record
-from tradenb.store.filesystem import DiskFilesystem, Filesystem
-from tradenb.store.journal.order_journal import OrderJournal
-from tradenb.store.paths import Key, find_home
+from tradenb.store.paths import find_home
 
 Run = LiveRun | AttachedRun
 
@@ -227,14 +225,7 @@ def _reports_of(record: RecordedLines, body: Mapping[str, Any]) -> tuple[Command
 
 def _journalled(run: Run, ledger: OrderLedger | None) -> tuple[Order, ...]:
     """Return the orders of a run that its document keeps no more."""
-    if ledger is None:
-        return ()
-    disk: Filesystem = DiskFilesystem(durable=False)
-    home = find_home(run.home)
-    if isinstance(run, LiveRun):
-        storage = record_of(run).storage
-        disk, home = storage.filesystem, storage.files
-    return OrderJournal(disk, home.orders(Key(run.strategy, run.symbol))).forgotten(ledger)
+    return () if ledger is None else run._order_journal().forgotten(ledger)
 
 
 def _market_of(begun: Mapping[str, Any]) -> Market | None:

@@ -4,8 +4,8 @@
     [open time, open, high, low, close, volume, as of]    one of the history, as loaded at a start
     {"begun": ...}  {"command": ...}  {"left_out": ...}   code and rules, requests, asks left out
 
-Nothing in a run depends on it: it is no part of the commit, it is synced with the events only, and
-a torn line is skipped.
+Nothing in a run depends on it: it is no part of the commit, it is synced with events and commands
+only, and a torn line is skipped.
 """
 
 from __future__ import annotations
