@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 
@@ -140,6 +141,27 @@ def test_repeats_of_an_error_are_counted_and_a_disk_that_refuses_is_no_matter(tm
     assert noted_error(disk, path) is None
     path.parent.joinpath("b").touch()
     ErrorFile(disk, path.parent / "b" / "c.json").note(ValueError(), [], 1)
+
+
+@pytest.mark.realtime
+def test_a_run_that_cannot_save_as_the_disk_takes_nothing_is_failing_for_every_process(
+    quick, line, capsys, monkeypatch
+):
+    with_position(quick, line)
+    files, found = RunFiles(find_home(), Key("opens", "BTCUSDT")), list(os.statvfs("/"))
+    for changes, words in (
+        ({4: 0}, "has room for 0 bytes: a save of the state may fail; make room"),
+        ({8: os.ST_RDONLY}, "is read-only, so the run cannot save its state; remount its disk"),
+    ):
+        disk = os.statvfs_result([changes.get(at, each) for at, each in enumerate(found)])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "statvfs", lambda _, disk=disk: disk)
+            status = files.status()
+            assert (status.label, words in status.trouble) == ("failing", True)
+            assert main(["status"]) == 1
+            assert words in capsys.readouterr().out
+        assert (files.status().label, files.status().error) == ("running", "")
+        assert main(["status"]) == 0
 
 
 @pytest.mark.realtime

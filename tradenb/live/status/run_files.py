@@ -5,6 +5,7 @@ Reading changes nothing and takes no lock for longer than it takes to see that i
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
@@ -39,6 +40,7 @@ from tradenb.store.lock import Holder, holder_of
 from tradenb.store.paths import Home, Key
 
 _NEVER: Final = float("-inf")
+_TOO_LITTLE: Final = 1_000_000
 
 
 class RunFiles:
@@ -66,6 +68,7 @@ class RunFiles:
         self._holder: Holder | None = None
         self._undecided = ""
         self._lock_words = ""
+        self._disk_words = ""
         self._noted: NotedError | None = None
         self._launch: Launch | None = None
         self.band: Band | None = None
@@ -211,6 +214,7 @@ class RunFiles:
         self._launch = launch_of(self._disk, self.home, self.key)
         self.band = kept_band(self._disk, self.home, self.key)
         self._undecided = words_if_undecided(self._disk, self._path)
+        self._disk_words = _disk_words(self.home.root) if self._locked else ""
 
     def _error(self) -> str:
         """Return what is wrong now; what the run noted counts while its process lives."""
@@ -220,8 +224,8 @@ class RunFiles:
             return self._lock_words
         noted, holder = self._noted, self._holder
         if noted is None or holder is None or noted.last < holder.started:
-            return ""
-        return noted.error
+            return self._disk_words
+        return noted.error or self._disk_words
 
     def _warnings(self) -> tuple[str, ...]:
         """Return what is wrong with its candles, while its process lives."""
@@ -260,6 +264,18 @@ def _is_stale(key: Key, launch: Launch) -> bool:
     """Tell whether a strategy of this process is newer than the code of a run elsewhere."""
     current = registry.known("strategy", key.strategy)
     return bool(launch.code) and current is not None and current.fingerprint != launch.code
+
+
+def _disk_words(folder: Path) -> str:
+    """Say why a run cannot write; where it cannot, it cannot note that either."""
+    found = os.statvfs(folder)
+    if found.f_flag & os.ST_RDONLY:
+        return f"{folder} is read-only, so the run cannot save its state; remount its disk"
+    free = found.f_bavail * found.f_frsize
+    if not found.f_blocks or free >= _TOO_LITTLE:
+        return ""
+    words = f"the disk of {folder} has room for {free:,} bytes"
+    return f"{words}: a save of the state may fail; make room"
 
 
 def is_locked(disk: Filesystem, path: Path) -> bool:
