@@ -13,7 +13,13 @@ from tradenb.core.candidate import long, short
 from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
 from tradenb.core.lifecycle.exchange_route import desired_position, report_command
 from tradenb.core.lifecycle.machine import advance, answer
-from tradenb.core.lifecycle.state import Command, NeedCandidate, NeedClearance, State
+from tradenb.core.lifecycle.state import (
+    Command,
+    NeedCandidate,
+    NeedClearance,
+    State,
+    acts_at,
+)
 from tradenb.core.money.position_money import Grant
 from tradenb.core.orders.order_records import FLAT, Execution, ExecutionReport
 from tradenb.core.risk import Refusal
@@ -143,6 +149,22 @@ class TestEntering:
         assert desired_position(route.state).want == "exit"
         route.report("exited", quantity=IN, average=D(100), value=D(50), reason="flattened").to(8)
         assert route.said()[2:] == [("closed", "flattened", 8)]
+
+    @pytest.mark.parametrize(
+        ("kind", "values", "said"),
+        [("close", {}, ("exiting", "user", 10)), ("move", {"minutes": 90}, ("moved", None, 10))],
+    )
+    def test_what_a_person_asks_for_meanwhile_acts_on_the_candle_that_opens_it(
+        self, kind, values, said
+    ):
+        """As `pending_commands` says; the manage function is asked later, as without it."""
+        route = Route(flat(30), BUY, managed=[Action("breakeven", {}), None]).to(9)
+        command = Command(route.state.cursor + 1, kind, values=values)
+        assert acts_at(command, minute(10)) == minute(10)
+        route.state = give(route.state, command)
+        assert route.entered().to(10).said()[1:] == [("opened", None, 10), said]
+        assert len(route.managed) == 2
+        assert route.state.cursor == minute(10)
 
     def test_a_stop_keeps_what_is_on_its_way_and_asks_no_more(self):
         route = Route(flat(40), BUY, BUY).to(5)

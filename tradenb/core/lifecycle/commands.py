@@ -17,6 +17,7 @@ from tradenb.core.lifecycle.state import (
     State,
     Step,
     idle_after,
+    tested,
 )
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Signal
@@ -143,7 +144,8 @@ def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:
         step = flatten(state, state.signal, state.opened_at, candles, rules, row, flattened)
         return step._replace(events=(*events, *step.events))
     if state.opened_at == at:
-        state = state.moved(at)  # orders opened it within this candle, behind a stop of theirs
+        # Orders opened it within this candle, behind a stop of theirs.
+        state = tested(state) if kept else state.moved(at)
     return Step(at, EXITS, state, events, None)
 
 

@@ -75,7 +75,8 @@ def _act_by_hand(
         action = Action(command.kind, command.values or {})
         state, found, _ = _act(state, state.signal, at, action, candles, rules, by="user")
         events = (*events, *found)
-    return Step(at, ASKS, state if state.signal else state.moved(at), events, None)
+    asked = state.signal is not None and state.opened_at != at
+    return Step(at, ASKS, state if asked else state.moved(at), events, None)
 
 
 def follow_answers(

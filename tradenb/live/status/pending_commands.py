@@ -24,7 +24,8 @@ class PendingCommand(NamedTuple):
     values : mapping or None
         What a close or a move says.
     given, acts_at : int
-        When it was given, and the close of the candle that it acts on, ms UTC.
+        When it was given, and the close of the candle that it acts on, ms UTC; a close or a move
+        acts on the first candle that knows of the entry where that is still on its way.
     in_s : float or None
         Seconds until that close, below 0 where the candle is overdue; None in a rehearsal of
         another process, whose clock is not known here.
