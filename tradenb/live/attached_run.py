@@ -196,7 +196,9 @@ class AttachedRun(CommandMethods, ReportMethods):
     def _written(self) -> Written:
         from tradenb.live.status.run_fills import Written, booked_by
 
-        return Written(self.event_list(), self.lived, Rules(), booked_by(self._state()))
+        status = self._status()
+        booked, in_money = booked_by(status.state), status.money is not None
+        return Written(self.event_list(), self.lived, Rules(), booked, in_money)
 
     def _band(self) -> Band | None:
         return self._status().band

@@ -244,9 +244,10 @@ class LiveRun(CommandMethods, ReportMethods):
     def _written(self) -> Written:
         from tradenb.live.status.run_fills import Written, booked_by
 
-        storage = self._record.storage
-        rules, state = self._record.rules_in_force, self._record.state
-        return Written(storage.events(), storage.recording, rules, booked_by(state))
+        record, storage = self._record, self._record.storage
+        rules, booked = record.rules_in_force, booked_by(record.state)
+        in_money = record.account is not None
+        return Written(storage.events(), storage.recording, rules, booked, in_money)
 
     def _band(self) -> Band | None:
         return self._record.band

@@ -131,6 +131,20 @@ def test_runs_that_share_an_account_agree_on_it(tmp_path):
 
 
 @pytest.mark.no_cover
+def test_the_frames_of_a_run_with_an_account_have_money_before_its_first_trade(tmp_path):
+    spec = tn.strategy("waits", every="1h")(lambda ctx: None)
+    given = {"strategy": spec, "exchange": exchange(flat(120)), "account": ACCOUNT}
+    result = tn.backtest.run(SYMBOL, progress=False, **given)
+    run = tn.live.rehearse(SYMBOL, home=tmp_path, speed=None, **given)
+    run.wait(60)
+    (elsewhere,) = attached(run.home, ended=True)
+    for each in (run, elsewhere):
+        assert each.trades().pnl.empty
+        pd.testing.assert_frame_equal(each.trades(), result.trades)
+        pd.testing.assert_frame_equal(each.fills(), result.fills)
+
+
+@pytest.mark.no_cover
 def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     spec = tn.strategy("rehearsed-money", every="1h")(
         lambda ctx: tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=300)

@@ -103,8 +103,10 @@ class ReportMethods(ABC):
         """
         from tradenb.view.event_frames import fill_frame
 
-        found = self._written().fills()
-        return fill_frame(found, money=any(each.quantity is not None for each in found))
+        written = self._written()
+        found = written.fills()
+        money = written.in_money or any(each.quantity is not None for each in found)
+        return fill_frame(found, money=money)
 
     def trades(self) -> pd.DataFrame:
         """Return one row a closed position, as `result.trades` of a backtest, in order of closing.
@@ -116,8 +118,10 @@ class ReportMethods(ABC):
         """
         from tradenb.view.event_frames import trade_frame
 
-        found, went = self._written().trades()
-        return trade_frame(found, went, money=any(each.quantity is not None for each in found))
+        written = self._written()
+        found, went = written.trades()
+        money = written.in_money or any(each.quantity is not None for each in found)
+        return trade_frame(found, went, money=money)
 
     def asks(self) -> pd.DataFrame:
         """Return what every ask of the run came to, as `result.asks` of a backtest.

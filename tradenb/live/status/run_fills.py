@@ -38,12 +38,15 @@ class Written(NamedTuple):
         Where the record says nothing.
     booked : sequence of Trade
         The newest, as the document has them: with the funding and the fees that were taken.
+    in_money : bool
+        Whether the run has an account.
     """
 
     events: list[Event]
     lived: Callable[[int], Iterable[Any]]
     rules: Rules
     booked: Sequence[Trade] = ()
+    in_money: bool = False
 
     def fills(self) -> list[Fill]:
         """Return the fills, each under the rules that the run had then."""
