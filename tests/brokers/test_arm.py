@@ -306,7 +306,10 @@ def test_a_run_with_its_keys_is_looked_at_at_the_exchange(home, monkeypatch):
         ),
         (
             {"quote": 100},
-            "costs about 100 and 0.2 % more at worst, max_order is 100: it may be refused",
+            (
+                "costs about 100, its order up to 100.2, more than max_order 100: it would be "
+                "refused unless slippage and rounding lower that enough; raise max_order"
+            ),
         ),
         ({"quote": 99.8}, None),
         ({"percent": 50, "max_percent": 5}, None),

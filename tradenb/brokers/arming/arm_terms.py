@@ -111,13 +111,13 @@ def too_dear(account: Account | None, max_order: Decimal) -> tuple[str, ...]:
     """Say that entries of an account cost more than an order may, as far as that is known."""
     cost = None if account is None else account.entry_cost
     limit = float(max_order)
-    if cost is None or cost * (1 + MAX_ENTRY_SLIPPAGE) <= limit:
+    if cost is None or (worst := cost * (1 + MAX_ENTRY_SLIPPAGE)) <= limit:
         return ()
     words = f"an entry of this account costs about {cost:.10g}"
     if cost > limit:
         return (f"{words}, more than max_order {max_order:f}: every entry would be refused",)
-    more = f"{100 * MAX_ENTRY_SLIPPAGE:g} % more at worst"
-    return (f"{words} and {more}, max_order is {max_order:f}: it may be refused",)
+    words += f", its order up to {worst:.10g}, more than max_order {max_order:f}: it would be"
+    return (f"{words} refused unless slippage and rounding lower that enough; raise max_order",)
 
 
 def too_many(terms: ArmTerms, sent: Iterable[Time], unknown: Iterable[Time], now: Time) -> str:
