@@ -11,7 +11,7 @@ from tests.sources import MINUTE, T0, candles, flat, minute
 from tradenb.core.actions import Action
 from tradenb.core.candidate import long, short
 from tradenb.core.lifecycle.commands import abandon, give, stop, withdraw
-from tradenb.core.lifecycle.exchange_route import desired_position, report_command
+from tradenb.core.lifecycle.exchange_route import desired_position, report_command, report_of
 from tradenb.core.lifecycle.machine import advance, answer
 from tradenb.core.lifecycle.state import (
     Command,
@@ -208,6 +208,18 @@ class TestHolding:
         assert route.state.trades[-1].pnl == pytest.approx(-0.05)
         assert route.state.trades[-1].fees == pytest.approx(0.05)
         assert route.state.trades[-1].pnl_percent == pytest.approx(-0.1)
+
+    def test_a_report_is_whole_in_the_command_that_brings_it(self):
+        made = ExecutionReport(
+            1, 0, "entered", "s1", D("0.5"), D("99.9"), D(50), D("0.1"), "why", "words", True, D(2)
+        )
+        assert report_of(report_command(made).values) == made
+
+    def test_pieces_left_from_a_position_before_hide_no_fee(self):
+        route = Route(flat(30), BUY).to(5).entered(quantity=D("0.5015"), carried=D("0.002")).to(6)
+        route.report("exited", quantity=D("0.5015"), average=D(100), value=D("50.15")).to(7)
+        assert route.state.trades[-1].pnl == pytest.approx(0.15)
+        assert route.state.trades[-1].fees == pytest.approx(0.05)
 
     def test_time_that_is_over_is_wanted_out(self):
         route = opened(flat(80), long(stop_loss=99.0, minutes=5)).to(12)

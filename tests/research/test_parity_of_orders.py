@@ -89,6 +89,21 @@ def test_a_life_is_its_replay_and_its_orders_are_those_of_the_exchange():
     assert "<table" in found._repr_html_()
 
 
+def test_pieces_carried_from_a_position_before_hide_no_fee():
+    sides = {"take_profit": tn.percent(2), "stop_loss": tn.percent(1)}
+    market = [*[103.0] * 80, *[107.0] * 20, *[111.0] * 60]
+    life = lived(market, buys_at(75, 95, **sides))
+    found = parity_of(life)
+    assert found.ledger.agrees
+    ledger = record_of(life.run).known_ledger
+    dust = [order.side for order in (*ledger.past, *ledger.orders) if order.role == "dust"]
+    assert dust == ["sell", "buy", "sell"]
+    for trade in found.executed:
+        assert trade.fee_bp == pytest.approx(0, abs=0.05)
+    for trade in life.run.trades().itertuples():
+        assert trade.fees == pytest.approx(trade.cost * 0.001 * 2.02, rel=1e-3)
+
+
 def test_a_run_whose_every_entry_was_refused_does_not_agree_with_its_backtest():
     found = parity_of(lived([*[100.0] * 80, 103.0, *[103.0] * 60], armed=False))
     assert (len(found.live), len(found.backtest)) == (0, 1)

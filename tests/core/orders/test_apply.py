@@ -220,6 +220,8 @@ class TestReports:
         second = order(id="e2", signal_id="s2")
         found = heard(ledger(second, dust=D("0.0005")), Tell("entered", "s2"))
         assert (found.dust, held_quantity(found, "s2", MARKET)) == (0, D("2.0005"))
+        (entered,) = found.reports
+        assert (entered.quantity, entered.carried) == (D("2.0005"), D("0.0005"))
 
     def test_a_sale_without_pieces_has_no_average(self) -> None:
         found = heard(ledger(order(filled=D("0.0001"))), Tell("exited", "s1", "dust"))

@@ -180,8 +180,8 @@ def _entered(
     average = float(report.average or 0) or signal.entry
     paid = (value + fees) / pieces if value and pieces else average
     signal = signal._replace(entry=average)
-    in_pieces = float(max(report.value - report.quantity * (report.average or 0), ZERO))
-    money = PositionMoney(value, value, pieces, pieces, value, -fees, fees + in_pieces)
+    taken = fees + float(report.fee_in_pieces)
+    money = PositionMoney(value, value, pieces, pieces, value, -fees, taken)
     holding = opened(signal, rules, limit=False)._replace(paid=paid, fee=0.0, money=money)
     execution = (state.execution or Execution())._replace(quantity=0.0, limit=0.0)
     if execution.want == "enter":
@@ -298,7 +298,7 @@ def report_of(values: Mapping[str, Any]) -> ExecutionReport:
     """Return the report that a command brings; its `at` is the command's, here 0."""
     exact = {
         name: None if values.get(name) is None else Decimal(values[name])
-        for name in ("quantity", "average", "value", "fees")
+        for name in ("quantity", "average", "value", "fees", "carried")
     }
     named = ("seq", "kind", "signal_id", "reason", "words", "estimated")
     known = {name: values[name] for name in named if name in values}

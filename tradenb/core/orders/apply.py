@@ -232,6 +232,7 @@ def _of_purchases(
         value=value,
         fees=_sum(fees_in(order, "quote") for order in bought),
         estimated=any(order.known < order.filled for order in bought),
+        carried=_sum(order.filled for order in ledger.of(signal, "dust") if order.side == "buy"),
     )
 
 

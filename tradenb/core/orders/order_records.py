@@ -343,6 +343,8 @@ class ExecutionReport(NamedTuple):
         counted.
     estimated : bool
         The price is a guess: nobody showed the trades.
+    carried : Decimal
+        Of the pieces entered: those of positions before that were too few to sell.
     """
 
     seq: int
@@ -356,3 +358,10 @@ class ExecutionReport(NamedTuple):
     reason: str = ""
     words: str = ""
     estimated: bool = False
+    carried: Decimal = ZERO
+
+    @property
+    def fee_in_pieces(self) -> Decimal:
+        """What the pieces taken as a fee of an entry are worth, quote currency."""
+        bought = self.quantity - self.carried
+        return max(self.value - bought * (self.average or ZERO), ZERO)

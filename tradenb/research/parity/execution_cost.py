@@ -249,8 +249,7 @@ def _fees_taken(reports: Iterable[ExecutionReport]) -> Mapping[str, float]:
         id = report.signal_id
         fees[id] = fees.get(id, ZERO) + report.fees
         if report.kind == "entered":
-            in_pieces = report.value - report.quantity * (report.average or ZERO)
-            fees[id] += max(in_pieces, ZERO)
+            fees[id] += report.fee_in_pieces
             cost[id] = report.value
     return {id: float(fees[id] / value) for id, value in cost.items() if value}
 
