@@ -120,9 +120,9 @@ def test_a_run_that_a_process_has_is_left_to_it_and_one_without_orders_too():
     assert len(idle.wire.calls) == calls
 
 
-def died_at_its_entry():
+def died_at_its_entry(*prices):
     """A world whose process died when the exchange had taken its entry, and had not answered."""
-    made = world(*[100.0] * 400)
+    made = world(*(prices or [100.0] * 400))
     made.arm()
     process = made.process()
 
@@ -187,6 +187,20 @@ def test_what_was_sold_without_its_process_counts_in_the_loss_of_the_day():
     (trade,) = made.checkpoint(made.wanted[0]).state.trades
     assert trade.pnl < -1
     assert float(share.day_result) == pytest.approx(trade.pnl, abs=0.01)
+
+
+def test_an_entry_that_its_state_has_not_heard_of_counts_in_the_loss_of_the_day():
+    made = died_at_its_entry(*[100.0] * 85, *[95.0] * 300)
+    assert guard(made)[0].safe
+    ((_, _, bought),) = every_share(made.disk, made.home)
+    made.clock.advance(12 * 60)
+    assert guard(made)[0].words == "nothing is left at the exchange"
+    ((_, _, sold),) = every_share(made.disk, made.home)
+    assert made.live(minute(100))
+    (trade,) = made.checkpoint(made.wanted[0]).state.trades
+    assert -1 < float(bought.day_result) < 0
+    assert trade.pnl < -1
+    assert float(sold.day_result) == pytest.approx(trade.pnl, abs=0.01)
 
 
 def test_the_kill_switch_sells():

@@ -177,20 +177,7 @@ class DocumentRun:
 
     def day_result(self, now: int) -> float:
         """Return what it made since midnight UTC, realised and open, quote currency."""
-        return day_result(self._state, self._worth(), now)
-
-    def _worth(self) -> float | None:
-        """Return what a piece brought that was sold and not heard of, else the last price."""
-        ledger = self.known_ledger
-        sold = [
-            report
-            for report in (() if ledger is None else ledger.reports)
-            if report.seq > self.heard and report.kind in ("reduced", "exited")
-        ]
-        pieces = sum((report.quantity for report in sold), ZERO)
-        if not pieces:
-            return self.last_price
-        return float(sum((report.value - report.fees for report in sold), ZERO) / pieces)
+        return day_result(self._state, self.known_ledger, self.last_price, now)
 
     def commit_ledger(self, ledger: OrderLedger) -> bool:
         """Put orders on disk beside the state; tell whether they survive a power loss.

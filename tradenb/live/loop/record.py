@@ -198,7 +198,7 @@ class RunRecord:
 
     def day_result(self, now: int) -> float:
         """Return what it made since midnight UTC, realised and open, quote currency."""
-        return day_result(self._on_disk, self.last_price, now)
+        return day_result(self._on_disk, self.known_ledger, self.last_price, now)
 
     @property
     def last_price(self) -> float | None:
