@@ -26,7 +26,7 @@ CASES = {
     ),
     "orders an hour": (
         {"sent": (LATELY,) * 61}, {"sent": (LATELY,) * 60 + (BEFORE,)},
-        "61 orders in an hour, which they count for, orders_an_hour is 60",
+        "61 orders were sent within an hour, orders_an_hour is 60; each counts that long",
     ),
     "stops": ({"stops": ("two orders have the id x",)}, {"stops": ()}, "two orders have the id x"),
     "clock": ({"clock_off_ms": 1_001}, {"clock_off_ms": 1_000}, "the clock is off by 1001 ms"),

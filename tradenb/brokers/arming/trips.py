@@ -71,12 +71,12 @@ def trips(arm: Arm, findings: Findings, now: Time) -> tuple[str, ...]:
         found.append(f"{findings.refusals} orders were refused in a row")
     if (unknown := _lately(findings.unknown, now)) >= UNKNOWN:
         found.append(
-            f"the outcome of {unknown} orders became unknown within an hour, which they count for"
+            f"the outcome of {unknown} orders became unknown within an hour; each counts that long"
         )
     if (sent := _lately(findings.sent, now)) > arm.orders_an_hour:
         found.append(
-            f"{sent} orders in an hour, which they count for, orders_an_hour is "
-            f"{arm.orders_an_hour}"
+            f"{sent} orders were sent within an hour, orders_an_hour is {arm.orders_an_hour}; "
+            "each counts that long"
         )
     if abs(findings.clock_off_ms) * 3 > findings.window_ms:
         found.append(f"the clock is off by {abs(findings.clock_off_ms)} ms")
