@@ -9,13 +9,18 @@ from types import SimpleNamespace
 import pytest
 
 import tradenb as tn
+from tests.core.orders import situations
 from tests.order_lives.live_order_life import CASH, SYMBOL, OrderWorld
 from tests.sources import MINUTE, frame, minute
+from tradenb.core.orders.answers import Overview
+from tradenb.core.orders.order_actions import Tell
+from tradenb.core.orders.order_records import Fill
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import record_of
 from tradenb.research.parity import api
 from tradenb.research.parity.evidence import evidence_of
 from tradenb.research.parity.execution_cost import EXECUTION_CAUSES
+from tradenb.research.parity.ledger_check import check_ledger
 from tradenb.research.parity.replay_check import check_replay
 from tradenb.testing.orders.venue_connection import VenueConnection
 from tradenb.testing.venue.venue_faults import VenueFault
@@ -132,6 +137,21 @@ def test_a_broker_that_does_not_answer_is_a_note():
     assert found.notes == [
         "sandbox:memory:00000000 did not answer, so its own trades were not compared"
     ]
+
+
+def test_fees_that_were_told_before_the_trades_were_known_are_held_against_the_trades():
+    sold = situations.order("exit", state="done", ending="filled", filled=D(2), value=D(190))
+    sold, bought = sold._replace(exchange_id="9"), situations.order(exchange_id="8")
+    ledger = situations.ledger(bought, sold, told=("entered",))
+    told = situations.heard(ledger, Tell("exited", "s1", "user"))
+    trade = Fill("t1", "9", sold.sent_at, "sell", D(2), D(95), fee=D("0.15"), fee_in="quote")
+    entry = trade._replace(id="t0", exchange_id="8", side="buy", price=D(100), fee=D(0))
+    shown = Overview((), (entry, trade), D(0), sold.sent_at, sold.sent_at)
+    found = check_ledger(told, told.reports, shown, situations.MARKET)
+    assert found.agrees
+    assert found.notes == ("s1: exited with fees 0.19 as told, 0.15 by its orders",)
+    (silent,) = check_ledger(told, told.reports).notes
+    assert silent == "the trades of 2 orders are not known: entry-1, exit-1"
 
 
 def test_a_run_that_sends_nothing_has_none_of_it():

@@ -88,16 +88,16 @@ def check_ledger(
         Of positions that are over and are not in the ledger any more.
     """
     ledger = ledger._replace(past=(*earlier, *ledger.past))
-    orders = [order for order in (*ledger.past, *ledger.orders) if order.role not in _NEVER_SENT]
-    if overview is not None:
-        orders = [_completed(order, overview) for order in orders]
+    every = [_completed(order, overview) for order in (*ledger.past, *ledger.orders)]
+    orders = [order for order in every if order.role not in _NEVER_SENT]
     fills = [fill for order in orders for fill in order.fills]
     third = [fill for fill in fills if fill.fee_in == "other"]
     lacking = {order.signal_id for order in orders if order.known < order.filled}
     problems, notes = [*_not_adding_up(orders)], [*_untold(orders)]
     for signal, told in _by_signal((*reports, *ledger.reports)).items():
-        wrong = [*_told_otherwise(ledger, signal, told)]
         guessed = any(report.estimated for report in told)
+        known = every if guessed else (*ledger.past, *ledger.orders)
+        wrong = [*_told_otherwise(known, signal, told)]
         if not (guessed and signal in lacking):  # else a note says that its trades are not known
             (notes if guessed else problems).extend(wrong)
     if overview is not None and market is not None:
@@ -115,9 +115,9 @@ def check_ledger(
     )
 
 
-def _completed(order: Order, overview: Overview) -> Order:
+def _completed(order: Order, overview: Overview | None) -> Order:
     """Return an order of which the run never learnt the trades with those that the exchange has."""
-    if order.known >= order.filled:
+    if overview is None or order.known >= order.filled:
         return order
     own = tuple(fill for fill in overview.fills if fill.exchange_id in order.trading_ids)
     return with_fills(order, own)
@@ -166,15 +166,11 @@ def _by_signal(reports: Iterable[ExecutionReport]) -> dict[str, list[ExecutionRe
 
 
 def _told_otherwise(
-    ledger: OrderLedger, signal: str, told: Iterable[ExecutionReport]
+    every: Iterable[Order], signal: str, told: Iterable[ExecutionReport]
 ) -> Iterator[str]:
     """Say what the lifecycle was told of a signal that its orders do not show."""
     told = [*told]
-    orders = [
-        order
-        for order in (*ledger.past, *ledger.orders)
-        if order.signal_id == signal and order.role != "dust"
-    ]
+    orders = [order for order in every if order.signal_id == signal and order.role != "dust"]
     if not orders:
         return  # it was over long ago, its orders are not kept
     entered = [report for report in told if report.kind == "entered"]
@@ -209,8 +205,8 @@ def _sums_differ(
         )
     for name, (one, other) in sums.items():
         if one != other:
-            told_as = f"{_plain(Decimal(one))} were told, its orders have {_plain(Decimal(other))}"
-            yield f"{signal}: {what}, {name} {told_as}"
+            has = f"{_plain(Decimal(one))} as told, {_plain(Decimal(other))} by its orders"
+            yield f"{signal}: {what} with {name} {has}"
 
 
 def _not_at_exchange(ledger: OrderLedger, orders: list[Order], overview: Overview) -> Iterator[str]:
