@@ -174,3 +174,17 @@ def test_a_function_of_the_user_with_that_name_gets_no_hint_of_ours():
     spec = tn.strategy("own-long", every="1h")(names["own"])
     result = tn.backtest.run("BTCUSDT", strategy=spec, exchange=WALK)
     assert "unexpected keyword argument 'stop' (line" in result.events.note.iloc[0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda spec, tall: tn.backtest.run("BTCUSDT", strategy=spec, exchange=WALK, rules=tall),
+        lambda spec, tall: tn.broker("binance", mode="sandbox", account=tall),
+        lambda spec, tall: tn.testing.broker(account=tall),
+        lambda spec, tall: tn.live.attach(tall),
+    ],
+)
+def test_a_value_of_several_lines_is_shown_in_one(dip, call):
+    words = said(lambda: call(dip, pd.DataFrame({"a": range(50)})))
+    assert ("\n" in words, "..." in words) == (False, True)

@@ -14,7 +14,7 @@ from tradenb.core.money.account import Account
 from tradenb.core.orders.gate import PAPER, Arm, sends_orders
 from tradenb.core.orders.venue import BINANCE_SPOT, Venue
 from tradenb.engine.ports import Clock
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets
 
 Mode = Literal["paper", "dry", "sandbox", "live"]
@@ -153,7 +153,7 @@ def broker(
     if mode not in MODES:
         raise unknown("mode of a broker", mode, MODES)
     if not isinstance(account, Account):
-        raise UsageError(f"account must be a tn.Account, was {account!r:.80}")
+        raise UsageError(f"account must be a tn.Account, was {shown(account)}")
     if account.leverage != 1 and mode != "paper":
         raise UsageError(
             f"account has leverage {account.leverage:g}, and spot has none; pass leverage=1, or "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tradenb.core.model_errors import problems_of
-from tradenb.errors import SpecError, UsageError
+from tradenb.errors import SpecError, UsageError, shown
 
 
 class Rules(BaseModel, frozen=True):
@@ -103,7 +103,7 @@ class Rules(BaseModel, frozen=True):
 
         def __init__(self, *unnamed: object, **values: object) -> None:
             if unnamed:
-                raise SpecError(f"Rules: pass {unnamed[0]!r:.80} by name; {_KNOWN}")
+                raise SpecError(f"Rules: pass {shown(unnamed[0])} by name; {_KNOWN}")
             try:
                 super().__init__(**values)
             except ValidationError as error:
@@ -179,7 +179,7 @@ def checked_rules(given: object) -> Rules:
     if given is None:
         return Rules()
     if not isinstance(given, Rules):
-        raise UsageError(f"rules must be tn.Rules(...), was {given!r:.80}")
+        raise UsageError(f"rules must be tn.Rules(...), was {shown(given)}")
     return given
 
 

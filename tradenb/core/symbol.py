@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 _LIMIT: Final = 128
 
@@ -31,7 +31,7 @@ def canonical(symbol: str) -> str:
     'BTCUSDT:USDT'
     """
     if not isinstance(symbol, str):
-        raise UsageError(f"symbol must be a string such as 'BTCUSDT', was {symbol!r:.80}")
+        raise UsageError(f"symbol must be a string such as 'BTCUSDT', was {shown(symbol)}")
     if len(symbol) > _LIMIT:
         words = f"symbol must be at most {_LIMIT} characters, was {len(symbol):,}"
         raise UsageError(f"{words}: {symbol!r:.60}")

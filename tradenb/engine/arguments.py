@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tradenb.core.timeframe import floor_to, iso, to_ms
 from tradenb.core.validation.terms import ID_LIMIT
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 
 def label_of(given: object, what: str) -> str | None:
     """Return a string that was given to name something, or None; all else is a UsageError."""
     if given is not None and not isinstance(given, str):
-        raise UsageError(f"{what} must be a string, was {given!r:.80}")
+        raise UsageError(f"{what} must be a string, was {shown(given)}")
     if given is not None and len(given) > ID_LIMIT:
         raise UsageError(
             f"{what} must be at most {ID_LIMIT} characters, was {len(given):,}: {given!r:.60}"

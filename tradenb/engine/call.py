@@ -21,7 +21,7 @@ from tradenb.call_errors import hint
 from tradenb.core.candidate import long, short
 from tradenb.core.events import Kind
 from tradenb.engine.account_view import AccountView
-from tradenb.errors import SpecError, StrategyError, TradenbError, near, without_addresses
+from tradenb.errors import SpecError, StrategyError, TradenbError, near, shown, without_addresses
 
 _LIBRARIES: Final = tuple(
     f"{folder}{os.sep}"
@@ -160,7 +160,7 @@ def checked_function(target: object, kind: str, *parameters: str) -> Callable[..
         When it cannot be called with that many arguments, or yields what it should return.
     """
     if not callable(target):
-        raise SpecError(f"{kind} must be a function, was {target!r:.80}")
+        raise SpecError(f"{kind} must be a function, was {shown(target)}")
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
         raise SpecError(f"{kind} must return its answer, not yield it")
     try:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 STATE_LIMIT: Final = 64_000
 _DEEPEST: Final = 20
@@ -150,5 +150,5 @@ def _check_plain(value: object, where: str) -> None:
     cure = f"; use {uses[0]}" if uses and type(value) is not float else ""
     raise UsageError(
         f"{where} must be JSON-plain (None, bool, int, finite float, str, list, dict), was "
-        f"{type(value).__name__} {value!r:.60}{cure}"
+        f"{type(value).__name__} {shown(value)}{cure}"
     )

@@ -29,7 +29,7 @@ from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.repr_card import ReprCard
-from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError
+from tradenb.errors import CandleError, ExchangeError, SpecError, UsageError, shown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.paging import RetryPolicy, fetch_range
 from tradenb.exchanges.tables.responses import rows_from_response
@@ -231,7 +231,7 @@ async def _awaited(response: Awaitable[Any]) -> Rows:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
-        raise SpecError(f'an exchange needs a name, as in @tn.exchange("mine"); was {name!r:.80}')
+        raise SpecError(f'an exchange needs a name, as in @tn.exchange("mine"); was {shown(name)}')
     if len(name) > _NAME_LIMIT:
         words = f"the name of an exchange must be at most {_NAME_LIMIT} characters"
         raise SpecError(f"{words}, was {len(name):,}: {name!r:.60}")

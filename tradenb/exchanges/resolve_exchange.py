@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tradenb.engine.ports import CandleSource
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 
 def resolve_candle_source(given: object) -> CandleSource:
@@ -37,4 +37,4 @@ def _names_files(path: Path) -> bool:
 def _described(given: object) -> str:
     if type(given).__name__ == "DataFrame":
         return "a DataFrame: wrap it, exchange=tn.frame_exchange(df)"
-    return f"{given!r:.80}"
+    return shown(given)

@@ -12,7 +12,7 @@ from tradenb.core.rules import Rules, checked_rules
 from tradenb.core.symbol import canonical
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.live_run import LiveRun, record_of
 from tradenb.live.loop.record import RunRecord
@@ -73,7 +73,7 @@ def _subject_of_runs(given: list[Any], settings: dict[str, Any]) -> Subject:
     runs: list[RunRecord] = []
     for item in given:
         if not isinstance(item, LiveRun):
-            raise UsageError(f"pass runs or strategies, not both, was {item!r:.80}")
+            raise UsageError(f"pass runs or strategies, not both, was {shown(item)}")
         runs.append(record_of(item))
     first = runs[0]
     for run in runs:

@@ -16,7 +16,7 @@ from tradenb.core.symbol import canonical
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.live.candle_sources import live_source
 from tradenb.live.following import Following
 from tradenb.live.handover import take_over as ask_for
@@ -424,6 +424,6 @@ def attach(home: str | Path | None = None, *, ended: bool = False) -> builtins.l
 def _refuse_run(home: object) -> None:
     if isinstance(home, str) and ":" in home and not Path(home).exists():
         raise UsageError(
-            f"home must be a folder such as 'dump', was {home!r:.80}; without it all runs come, "
+            f"home must be a folder such as 'dump', was {shown(home)}; without it all runs come, "
             "and each has its name in .id (tn.live.attach) or the column id (tn.live.list)"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, timeframe_name
 from tradenb.engine.ports import CandleSource, LiveSource, step_of
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 
 
@@ -15,7 +15,7 @@ def live_source(given: object) -> LiveSource:
     if isinstance(found, LiveSource):
         return found
     raise UsageError(
-        f"a live run needs an exchange that keeps delivering candles, was {found!r:.80}; "
+        f"a live run needs an exchange that keeps delivering candles, was {shown(found)}; "
         "rehearse recorded candles with tn.live.rehearse(...)"
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 FEWEST: Final = 50
 """A backtest of fewer trades says too little of the next ones."""
@@ -214,8 +214,8 @@ def _check(percents: Sequence[float], level: object, reach: object, seed: object
     if not all(math.isfinite(each) and each > -100 for each in percents):
         raise UsageError("a trade of the backtest lost everything: there is no band behind it")
     if not isinstance(level, Real) or not 50 <= float(level) <= 99.9:
-        raise UsageError(f"level must be a percentage from 50 to 99.9, was {level!r:.80}")
+        raise UsageError(f"level must be a percentage from 50 to 99.9, was {shown(level)}")
     if reach is not None and (type(reach) is not int or not 1 <= reach <= MOST):
         raise UsageError(f"trades must be a whole number from 1 to {MOST}, was {reach!r}")
     if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
-        raise UsageError(f"seed must be a whole number, 0 or more, was {seed!r:.80}")
+        raise UsageError(f"seed must be a whole number, 0 or more, was {shown(seed)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tradenb.call_errors import explained
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.statistics.closed_trades import ClosedTrade
 from tradenb.statistics.figure_names import ALL_UNITS
 
@@ -248,4 +248,4 @@ def _number(pnl: object) -> float:
     try:
         return float(pnl)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise UsageError(f"pnl_percent must be a finite number, was {pnl!r:.80}") from None
+        raise UsageError(f"pnl_percent must be a finite number, was {shown(pnl)}") from None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.store.filesystem import Filesystem
 
 LONGEST: Final = 120
@@ -75,7 +75,7 @@ def encoded(name: str, sort: Sort) -> str:
     try:
         raw = name.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"the name of a {sort} must be text, was {name!r:.80}") from error
+        raise UsageError(f"the name of a {sort} must be text, was {shown(name)}") from error
     plain = _PLAIN[sort]
     file_name = "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in raw)
     if file_name.startswith(".") or _DEVICE.match(file_name):
@@ -85,7 +85,7 @@ def encoded(name: str, sort: Sort) -> str:
     if len(file_name) > LONGEST:
         raise UsageError(
             f"the name of a {sort} must be at most {LONGEST} bytes as a file name, was "
-            f"{len(file_name)}: {name!r:.80}; choose a shorter one"
+            f"{len(file_name)}: {shown(name)}; choose a shorter one"
         )
     return file_name
 
@@ -259,7 +259,7 @@ def find_home(home: str | Path | None = None) -> Home:
         When it is no path.
     """
     if not isinstance(home, str | os.PathLike | None):
-        raise UsageError(f"home must be a folder such as 'dump', was {home!r:.80}")
+        raise UsageError(f"home must be a folder such as 'dump', was {shown(home)}")
     return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
 
 

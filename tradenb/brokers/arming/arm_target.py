@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from tradenb.brokers.arming.permission import armed_accounts
 from tradenb.core.orders.gate import sends_orders
-from tradenb.errors import StateError, UsageError, unknown
+from tradenb.errors import StateError, UsageError, shown, unknown
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import Filesystem
 from tradenb.store.paths import Home, Key, find_home
@@ -130,7 +130,7 @@ def _account_of_run(filesystem: Filesystem, home: Home, run: RunHandle | str) ->
         except AttributeError:
             raise UsageError(
                 "the first argument must be a live run, its name such as 'BTCUSDT:dip', or an "
-                f"account such as 'live:binance:1a2b3c4d', was {run!r:.80}"
+                f"account such as 'live:binance:1a2b3c4d', was {shown(run)}"
             ) from None
     document = read_document(filesystem, home.document(key))
     if document is None:

@@ -102,7 +102,7 @@ class Account(BaseModel, frozen=True):
             if unnamed:
                 listed = ", ".join(fields)
                 raise UsageError(
-                    f"Account: pass {unnamed[0]!r:.80} by name; an account has {listed}"
+                    f"Account: pass {shown(unnamed[0])} by name; an account has {listed}"
                 )
             try:
                 super().__init__(**values)

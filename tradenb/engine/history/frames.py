@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.core.candles.arrays import NAMES, Candles, Floats
-from tradenb.errors import SpecError
+from tradenb.errors import SpecError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def floats_of(column: object, rows: int, what: str) -> Floats:
     except (TypeError, ValueError) as error:
         raise SpecError(f"{what} must hold numbers; {error}") from None
     if not found.ndim:
-        raise SpecError(f"{what} must hold one number a candle ({rows}), was {column!r:.60}")
+        raise SpecError(f"{what} must hold one number a candle ({rows}), was {shown(column)}")
     if found.shape != (rows,):
         raise SpecError(f"{what} must hold one number a candle ({rows}), had shape {found.shape}")
     return found

@@ -17,7 +17,7 @@ from tradenb.engine.call import Call, words_of
 from tradenb.engine.session.books import Book, Member, Peers
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 BOOK: Final = "the book of the risk rules"
 FindPeers = Callable[[], Peers]
@@ -85,7 +85,7 @@ def ask_risk_rules(
                     book.note_refusal(function, seen)
                 return Refusal(rule.name, verdict)
             raise UsageError(
-                f"a risk rule must return None or a non-empty string, was {verdict!r:.80}"
+                f"a risk rule must return None or a non-empty string, was {shown(verdict)}"
             )
         except Exception as error:  # noqa: BLE001 - the user's code; becomes an event
             fail(instance, need.at, what, error)

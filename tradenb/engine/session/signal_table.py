@@ -21,7 +21,7 @@ from tradenb.core.signal import Position
 from tradenb.core.validation.candidate_rules import FIELDS
 from tradenb.core.validation.levels import RUNGS
 from tradenb.engine.history.frames import floats_of
-from tradenb.errors import SpecError, unknown
+from tradenb.errors import SpecError, shown, unknown
 
 _NEVER: Final = 1 << 62
 LONG: Final = 1
@@ -251,7 +251,7 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     if others:
         raise SpecError(
             f"{what}: 'position' must be 'long', 'short', None, or a number (above 0 long, below 0 "
-            f"short); was {min(others)!r:.60}"
+            f"short); was {shown(min(others))}"
         )
     return codes
 
@@ -278,7 +278,7 @@ def _exits(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     others = {str(value) for value in values[(codes == 0) & ~nothing]}
     if others:
         raise SpecError(
-            f"{what}: 'exit' must be true, false, 'long' or 'short', was {min(others)!r:.60}"
+            f"{what}: 'exit' must be true, false, 'long' or 'short', was {shown(min(others))}"
         )
     return codes
 

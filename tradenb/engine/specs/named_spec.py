@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_
 
 from tradenb.engine.fingerprint import fingerprint, identity_of
 from tradenb.engine.specs.repr_card import ReprCard
-from tradenb.errors import SpecError
+from tradenb.errors import SpecError, shown
 
 _NAME_LIMIT: Final = 120
 # Live runs keep their files under the name; other characters take three there: "%41".
@@ -71,8 +71,8 @@ def _all_problems(name: object, error: ValidationError) -> str:
         field = ".".join(str(part) for part in item["loc"])
         words = item["msg"].removeprefix("Value error, ")
         field += " " if item["type"] == "value_error" else ": "
-        lines.append(f"{field}{words}, was {item['input']!r:.80}")
-    return f"{name!r:.80}: " + "; ".join(lines)
+        lines.append(f"{field}{words}, was {shown(item['input'])}")
+    return f"{shown(name)}: " + "; ".join(lines)
 
 
 def first_line(function: Callable[..., Any]) -> str:

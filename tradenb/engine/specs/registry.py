@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from tradenb.errors import SpecError, unknown
+from tradenb.errors import SpecError, shown, unknown
 
 READY_MADE: Final = ("tradenb", "ready-made")
 """Identity of the rules of `tn.risks`. They are settings, not functions of a user, so a cell may
@@ -111,7 +111,7 @@ class Registry:
         elif isinstance(given, list | tuple):
             hint = "; pass exactly one"
         raise SpecError(
-            f"a {kind} must be given as an object or by its name, was {given!r:.80}{hint}"
+            f"a {kind} must be given as an object or by its name, was {shown(given)}{hint}"
         )
 
     def names(self, kind: str) -> list[str]:

@@ -23,7 +23,7 @@ import numpy as np
 from tradenb.core.money.market import Market
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import MINUTE
-from tradenb.errors import CandleError, ExchangeError, UsageError, unknown
+from tradenb.errors import CandleError, ExchangeError, UsageError, shown, unknown
 from tradenb.exchanges.ccxt.byte_limits import CANDLES_BYTES, MARKETS_BYTES, byte_limit
 from tradenb.exchanges.ccxt.credentials import read_secrets, with_secrets
 from tradenb.exchanges.ccxt.market_loading import load_markets
@@ -145,7 +145,7 @@ class CcxtClient:
         server = await self._request("server time", lambda it: it.fetch_time())
         if not isinstance(server, int):
             raise ExchangeError(
-                f"{self.name}: server time must be whole ms, was {server!r:.80}", retryable=True
+                f"{self.name}: server time must be whole ms, was {shown(server)}", retryable=True
             )
         return server
 

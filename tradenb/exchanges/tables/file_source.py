@@ -21,7 +21,7 @@ from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import base_step
 from tradenb.engine.ports import CandleRequest, Loaded, Progress
 from tradenb.engine.specs.repr_card import ReprCard
-from tradenb.errors import CandleError, UsageError, unknown
+from tradenb.errors import CandleError, UsageError, shown, unknown
 from tradenb.exchanges.exchange_errors import located
 from tradenb.exchanges.memo import CandleMemo
 from tradenb.exchanges.tables.column_detection import check_volume
@@ -238,7 +238,7 @@ def _several(pattern: object) -> list[str | os.PathLike[str]]:
     if not all(isinstance(item, str | os.PathLike) for item in given):
         raise UsageError(
             "pattern must be a file, a folder or a pattern such as 'data/*.parquet', or a list of "
-            f"them, was {pattern!r:.80}"
+            f"them, was {shown(pattern)}"
         )
     return given
 

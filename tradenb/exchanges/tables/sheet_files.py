@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tradenb.errors import CandleError
+from tradenb.errors import CandleError, shown
 from tradenb.exchanges.tables.file_content import Content, content_of, text_content
 
 
@@ -32,7 +32,7 @@ def json_content(path: Path) -> Content:
         return _written([names, *([row.get(name) for name in names] for row in found)])
     raise CandleError(
         "JSON must be a list of rows, [[t_ms, open, high, low, close, volume], ...], or of "
-        f"records, was {found!r:.60}",
+        f"records, was {shown(found)}",
         code="columns",
     )
 

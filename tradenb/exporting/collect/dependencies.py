@@ -15,7 +15,7 @@ from tradenb.engine.notebook_cells import Statement
 from tradenb.engine.reach import function_of
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import ExportError
+from tradenb.errors import ExportError, shown
 from tradenb.exchanges.ccxt.ccxt_source import CcxtExchange
 from tradenb.exporting.collect.inner_functions import InnerFunction, inner_function, made_together
 from tradenb.exporting.collect.made_by_calls import declared_on, is_made_of_data, registered
@@ -76,7 +76,7 @@ class Collector:
         function = function_of(value)
         if function is None:
             raise ExportError(
-                f"{kind} {value!r:.80} has no name in a cell; assign it at the top of a cell, "
+                f"{kind} {shown(value)} has no name in a cell; assign it at the top of a cell, "
                 "NAME = ..., and use that name"
             )
         self._refuse_stale(value, function.__name__, namespace, kind)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tradenb.bus import Subscription, bus
 from tradenb.call_errors import explained
 from tradenb.core.events import KINDS
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.live.notifications.news import News
 from tradenb.live.notifications.sender import Sender
 from tradenb.live.notifications.service_url import Heartbeat, ServiceUrl, check_reference
@@ -189,7 +189,7 @@ def _minute_of(summary: object) -> int | None:
         return None
     found = _TIME.fullmatch(summary) if isinstance(summary, str) else None
     if found is None:
-        raise UsageError(f"summary must be a time of the day such as '22:00', was {summary!r:.80}")
+        raise UsageError(f"summary must be a time of the day such as '22:00', was {shown(summary)}")
     return 60 * int(found[1]) + int(found[2])
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, assert_never,
 
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.timeframe import iso
-from tradenb.errors import StateError, UsageError, unknown
+from tradenb.errors import StateError, UsageError, shown, unknown
 from tradenb.store import control
 from tradenb.store.control import Waiting
 from tradenb.store.filesystem import Filesystem, forget
@@ -135,7 +135,7 @@ def abandon_price(price: object) -> float:
     """Return a price as a float, or raise UsageError."""
     found = float(price) if isinstance(price, int | float) and price is not True else 0.0
     if not 0 < found < math.inf:
-        raise UsageError(f"the price of abandon must be a number above 0, was {price!r:.80}")
+        raise UsageError(f"the price of abandon must be a number above 0, was {shown(price)}")
     return found
 
 

@@ -22,7 +22,7 @@ from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.risk_spec import old_rules
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import LookaheadError, UsageError
+from tradenb.errors import LookaheadError, UsageError, shown
 from tradenb.progress_bars import progress_bar
 from tradenb.research.lookahead.analysis import Analysis
 from tradenb.research.lookahead.blame import Leak
@@ -285,7 +285,7 @@ def _silence(replies: Replies) -> list[str]:
 
 def _check_count(name: str, count: object) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise UsageError(f"{name} must be a whole number of at least 0, was {count!r:.80}")
+        raise UsageError(f"{name} must be a whole number of at least 0, was {shown(count)}")
 
 
 def _alike(one: Replies, other: Replies) -> bool:

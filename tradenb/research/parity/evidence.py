@@ -24,7 +24,7 @@ from tradenb.engine.past_code import PastCode
 from tradenb.engine.ports import CandleRequest, CandleSource, check_markets
 from tradenb.engine.serialise import row_to_event
 from tradenb.engine.specs.registry import registry
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.live.attached_run import AttachedRun, attached
 from tradenb.live.live_run import LiveRun, record_of
@@ -135,7 +135,7 @@ def run_of(given: Any, home: str | Path | None) -> Run:
         there = f"; known runs under {find_home(home).root}: {ids}; pass home= for another folder"
     raise UsageError(
         "parity needs a run: what tn.live.background, rehearse or attach return, or an id such as "
-        f'"BTCUSDT:dip", was {given!r:.80}{there}'
+        f'"BTCUSDT:dip", was {shown(given)}{there}'
     )
 
 

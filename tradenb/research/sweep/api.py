@@ -18,7 +18,7 @@ from tradenb.engine.ports import CandleSource, step_of
 from tradenb.engine.reach import looks_up
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StrategyError, UsageError
+from tradenb.errors import StrategyError, UsageError, shown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.progress_bars import progress_bar
 from tradenb.research.sweep.cache_key import candles_key, sweep_key
@@ -187,7 +187,7 @@ def loaded(
     if not callable(given) or isinstance(given, StrategySpec):
         raise UsageError(
             "strategy_factory must be a function that makes the strategy of a combination, "
-            f"was {factory!r:.80}"
+            f"was {shown(factory)}"
         )
     check_factory(factory, combination)
     source = resolve_candle_source(exchange)

@@ -15,7 +15,7 @@ from tradenb.core.timeframe import TimeLike
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.progress_bars import progress_bar
 from tradenb.research.sweep.order import check_figure, ordered
 from tradenb.research.sweep.sweep_candles import market_of_plan
@@ -91,7 +91,7 @@ def compare(
 
     check_figure(by, account)
     if isinstance(strategies, str | StrategySpec) or not isinstance(strategies, Iterable):
-        raise UsageError(f"strategies must be a list of them, was {strategies!r:.80}")
+        raise UsageError(f"strategies must be a list of them, was {shown(strategies)}")
     specs = [registry.find("strategy", item, form=StrategySpec) for item in strategies]
     plan = make_plan(symbols, specs, exchange, start, end, rules, (), account)
     market = market_of_plan(plan, plan.history_ms)

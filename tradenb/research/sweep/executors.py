@@ -15,7 +15,7 @@ import numpy as np
 
 from tradenb.backtest.trial import TrialCandles
 from tradenb.core.candles.arrays import NAMES, Floats
-from tradenb.errors import StateError, UsageError
+from tradenb.errors import StateError, UsageError, shown
 from tradenb.research.sweep.grid import Combination
 from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_trial import Packed, Row, Settings, failed, run_packed, trial
@@ -81,7 +81,7 @@ def rows_of(trials: Trials, executor: Any) -> Iterator[Done]:
         return (_on_dask if hasattr(executor, "scatter") else _in_pool)(trials, executor)
     raise UsageError(
         "executor must be None, an executor of concurrent.futures or a dask.distributed Client, "
-        f"was {executor!r:.80}"
+        f"was {shown(executor)}"
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Final, TypeAlias
 
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 
 Value: TypeAlias = "str | int | float | bool | None"
 Combination: TypeAlias = dict[str, Value]
@@ -45,10 +45,10 @@ def combinations(grid: Grid, where: Where | None = None) -> list[Combination]:
     else:
         raise UsageError(
             'grid must be a dict such as {"fast": [5, 10], "slow": [50, 100]}, or a list of dicts, '
-            f"was {grid!r:.80}"
+            f"was {shown(grid)}"
         )
     if not found or not found[0]:
-        raise UsageError(f"grid must hold at least one combination, was {grid!r:.80}")
+        raise UsageError(f"grid must hold at least one combination, was {shown(grid)}")
     if any(item.keys() != found[0].keys() for item in found):
         raise UsageError("all combinations of a grid must name the same parameters")
     seen: set[str] = set()
@@ -64,7 +64,7 @@ def _chosen(found: list[Combination], where: Where) -> list[Combination]:
     if not callable(where):
         raise UsageError(
             'where must be a function of a combination, such as lambda p: p["fast"] < p["slow"], '
-            f"was {where!r:.80}"
+            f"was {shown(where)}"
         )
     chosen = []
     for item in found:
@@ -112,13 +112,13 @@ def name_of(combination: Combination) -> str:
 
 def _values(name: object, given: Any) -> list[Value]:
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise UsageError(f"grid: {name!r} must have a list of values, was {given!r:.80}")
+        raise UsageError(f"grid: {name!r} must have a list of values, was {shown(given)}")
     return [_plain(name, value) for value in given]
 
 
 def _listed(item: Any) -> Combination:
     if not isinstance(item, Mapping):
-        raise UsageError(f"a combination must be a dict of parameters, was {item!r:.80}")
+        raise UsageError(f"a combination must be a dict of parameters, was {shown(item)}")
     return {str(name): _plain(name, value) for name, value in item.items()}
 
 
@@ -135,6 +135,6 @@ def _plain(name: object, value: Any) -> Value:
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         return _plain(name, value.item())
     raise UsageError(
-        f"grid: values must be strings, numbers, booleans or None, {name!r} had {value!r:.80}; "
+        f"grid: values must be strings, numbers, booleans or None, {name!r} had {shown(value)}; "
         "pass a name and let the factory look up what it stands for"
     )

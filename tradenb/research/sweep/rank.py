@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradenb.call_errors import explained
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.research.sweep.api import parameters
 from tradenb.research.sweep.compare import METRICS
 from tradenb.research.sweep.order import CONDUCT, ordered
@@ -64,7 +64,7 @@ def ranking(table: pd.DataFrame, by: str = "sharpe", *, top: int = 20) -> pd.Dat
     """
     _check(table, by)
     if type(top) is not int or top < 1:
-        raise UsageError(f"top must be a whole number of at least 1, was {top!r:.80}")
+        raise UsageError(f"top must be a whole number of at least 1, was {shown(top)}")
     money = [name for name in ("net_profit",) if name in table]
     figures = [by, "count", *money, *METRICS, "max_drawdown", *CONDUCT]
     names = dict.fromkeys([*parameters(table), *figures])
@@ -133,7 +133,7 @@ def _check(table: Any, figure: str) -> None:
     """Refuse what is not a table of a sweep, and a column that is not a figure of it."""
     known = list(getattr(table, "columns", ()))
     if not known:
-        raise UsageError(f"table must be what tn.sweep returns, was {table!r:.80}")
+        raise UsageError(f"table must be what tn.sweep returns, was {shown(table)}")
     if figure not in known:
         raise unknown("column of the sweep", figure, known)
     if figure == "error":

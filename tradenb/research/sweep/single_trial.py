@@ -16,7 +16,7 @@ from tradenb.core.timeframe import TimeLike
 from tradenb.engine.arguments import period_of
 from tradenb.engine.ports import CandleSource
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import StrategyError, UsageError
+from tradenb.errors import StrategyError, UsageError, shown
 from tradenb.exchanges.resolve_exchange import resolve_candle_source
 from tradenb.research.sweep.api import check_names, loaded, swept
 from tradenb.research.sweep.grid import check_factory, combinations
@@ -181,7 +181,7 @@ def trial(
     if not callable(given) or isinstance(given, StrategySpec):
         raise UsageError(
             "strategy_factory must be a function that makes the strategy of a combination, "
-            f"was {strategy_factory!r:.80}"
+            f"was {shown(strategy_factory)}"
         )
     period = period_of(start, end)
     source, settings = resolve_candle_source(exchange), checked_rules(rules)

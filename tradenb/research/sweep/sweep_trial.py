@@ -24,7 +24,7 @@ from tradenb.core.money.market import Market
 from tradenb.core.rules import Rules
 from tradenb.engine.specs.registry import registry
 from tradenb.engine.specs.strategy_spec import StrategySpec
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.research.sweep.grid import Combination
 from tradenb.statistics.figure_names import MONEY_UNITS, UNITS
 
@@ -104,7 +104,7 @@ def trial(make: Any, combination: Combination, market: TrialCandles, settings: S
         if not isinstance(spec, StrategySpec):
             raise UsageError(
                 "a strategy factory must return a strategy, made by @tn.strategy(...) inside it; "
-                f"returned {spec!r:.80}"
+                f"returned {shown(spec)}"
             )
         check_intervals((spec,), market)
         # The sweep has checked the other arguments already, once for all combinations.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradenb.core.timeframe import MINUTE
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 from tradenb.statistics.closed_trades import ClosedTrade
 from tradenb.statistics.equity.curve import FIRST, Curve, covered_by
 from tradenb.statistics.equity.marks import Marks, marks_of_trades
@@ -68,7 +68,7 @@ def _columns(equity: Any) -> tuple[Any, Any]:
 
     if not isinstance(equity, pandas.Series) or not isinstance(equity.index, pandas.DatetimeIndex):
         raise UsageError(
-            f"equity must be a Series by time, such as result.equity, was {equity!r:.80}"
+            f"equity must be a Series by time, such as result.equity, was {shown(equity)}"
         )
     index = equity.index if equity.index.tz is None else equity.index.tz_convert("UTC")
     at = index.as_unit("ms").asi8

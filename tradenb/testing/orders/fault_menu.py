@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.testing.venue.venue_faults import LOST, PROXY, REFUSALS, UNSURE, VenueFault
 from tradenb.testing.venue.venue_requests import VenueRequest
 
@@ -55,7 +55,7 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
     if not all(isinstance(word, str) for word in words):
         raise UsageError(
             f"faults must be words or shares by word ({', '.join((*MENU, 'all'))}), "
-            f"was {faults!r:.80}"
+            f"was {shown(faults)}"
         )
     given = dict(faults) if isinstance(faults, Mapping) else dict.fromkeys(words, rate)
     if "all" in given:
@@ -70,7 +70,7 @@ def shares_of(faults: Faults, rate: float) -> dict[str, float]:
 
 def _check_share(what: str, share: object) -> None:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise UsageError(f"{what} must be between 0 and 1, was {share!r:.80}")
+        raise UsageError(f"{what} must be between 0 and 1, was {shown(share)}")
 
 
 def drawn_from(shares: Mapping[str, float], seed: int) -> Draw:

@@ -18,7 +18,7 @@ from tradenb.core.orders.answers import Answer
 from tradenb.core.orders.gate import Arm
 from tradenb.core.orders.order_records import Order
 from tradenb.core.timeframe import DAY
-from tradenb.errors import UsageError, unknown
+from tradenb.errors import UsageError, shown, unknown
 from tradenb.live.stepped_clock import BesideClock, rows_of
 from tradenb.testing.orders.fault_menu import Faults, drawn_from, shares_of
 from tradenb.testing.orders.venue_connection import VenueConnection
@@ -206,13 +206,13 @@ def broker(
     <broker for rehearsals, faults: lost_answers 0.2>
     """
     if not isinstance(account, Account):
-        raise UsageError(f"account must be a tn.Account, was {account!r:.80}")
+        raise UsageError(f"account must be a tn.Account, was {shown(account)}")
     if account.leverage != 1:
         raise UsageError(f"account has leverage {account.leverage:g}, and spot has none; pass 1")
     for name, value in limits.items():
         _check_limit(name, value)
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise UsageError(f"seed must be a whole number, was {seed!r:.80}")
+        raise UsageError(f"seed must be a whole number, was {shown(seed)}")
     options = {"faults": shares_of(faults, rate), "seed": seed}
     return RehearsalBroker(
         "binance", "sandbox", account, "sandbox:rehearsal", options, limits=limits
@@ -224,9 +224,9 @@ def _check_limit(name: str, value: Any) -> None:
         raise unknown("limit", name, (*_AMOUNTS, *_COUNTS))
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in _COUNTS and not (number and value >= 1 and float(value).is_integer()):
-        raise UsageError(f"{name} must be a whole number from 1 on, was {value!r:.80}")
+        raise UsageError(f"{name} must be a whole number from 1 on, was {shown(value)}")
     if not (number and 0 < value < math.inf):
-        raise UsageError(f"{name} must be a number above 0, was {value!r:.80}")
+        raise UsageError(f"{name} must be a number above 0, was {shown(value)}")
 
 
 def _seen(reply: Any) -> str:

@@ -13,7 +13,7 @@ from tradenb.core.candles.arrays import Rows
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import MINUTE, TimeLike, floor_to, iso, to_ms
 from tradenb.engine.ports import CandleRequest, CandleSource
-from tradenb.errors import UsageError
+from tradenb.errors import UsageError, shown
 
 
 class Clock(Protocol):
@@ -83,7 +83,7 @@ def rows_of_all(candles: Any, symbols: list[str]) -> Iterable[tuple[str, Rows]]:
     if not all(hasattr(frame, "columns") for frame in frames.values()):
         raise UsageError(
             "candles must be a DataFrame, a dict of them or an exchange with recorded candles, was "
-            f"{candles!r:.80}"
+            f"{shown(candles)}"
         )
     if not frames:
         raise UsageError("candles must have at least one symbol, was an empty dict")
