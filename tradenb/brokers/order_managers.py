@@ -57,21 +57,25 @@ class OrderManagers:
     def __init__(self, clock: Clock, workers: Workers, notifier: Notifier) -> None:
         self._clock, self._workers, self._notifier = clock, workers, notifier
         self._running: dict[str, tuple[OrderManager | DryOrders, asyncio.Task[None]]] = {}
-        self._ended: set[str] = set()
+        self._ending: dict[str, asyncio.Task[None]] = {}
 
     def start(self, runs: Iterable[TradingRun]) -> None:
         """Begin the managers of runs that have none; a run that is being released gets none."""
         for run in runs:
             known = self._running.get(run.id)
             works = known is not None and not known[1].done()
-            if not works and run.id not in self._ended and run.broker is not None:
+            if not works and run.id not in self._ending and run.broker is not None:
                 manager = self._manager_of(run, run.broker)
                 run.wake_orders = manager.woken.set
                 self._running[run.id] = manager, asyncio.create_task(manager.run())
 
-    async def end(self, run_id: str) -> None:
+    def end(self, run_id: str) -> asyncio.Task[None]:
         """End the manager of a run once its action is done; `forget` lets another one begin."""
-        self._ended.add(run_id)
+        if run_id not in self._ending:
+            self._ending[run_id] = asyncio.create_task(self._end(run_id))
+        return self._ending[run_id]
+
+    async def _end(self, run_id: str) -> None:
         manager, task = self._running.pop(run_id, (None, None))
         if manager is None or task is None:
             return
@@ -100,7 +104,7 @@ class OrderManagers:
 
     def forget(self, run_id: str) -> None:
         """Know that a run is gone; another one of its name may begin."""
-        self._ended.discard(run_id)
+        self._ending.pop(run_id, None)
 
     def cancel(self) -> None:
         """End all at once; what they were sending is in doubt, and is queried by the next loop."""

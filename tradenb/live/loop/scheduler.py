@@ -220,6 +220,8 @@ class Scheduler:
                 if run.feed is None and run.releasing and not run.commands:
                     # The exchange may not answer for minutes; what was commanded would be lost.
                     self._startup.forget(run)
+                if run.releasing and self._orders is not None and not self._clock.stepped:
+                    self._orders.end(run.id)  # its tick may hang as long as the exchange does
                 continue
             # A state that is not on disk has not ended: the next tick tries to save it again.
             done = run.instance is not None and run.instance.state.done and run.saved
