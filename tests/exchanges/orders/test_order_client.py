@@ -260,7 +260,20 @@ def test_a_refusal_after_a_success_is_one_though_ccxt_calls_it_a_ban(server):
     refused, asked = played(port_on(server), life)
     assert isinstance(refused, Refused)
     assert refused.why.startswith("-2015")
+    assert refused.no_key
     assert isinstance(asked, NotFound)
+
+
+@pytest.mark.parametrize("type", ["list", "stop"])
+def test_a_cancel_says_whether_the_key_may_not_do_it(server, type):
+    async def life(port):
+        order = made(server.now(), "protection", type, "sell")
+        allowed = await port.cancel(order)
+        server.fault("drop", answer="revoked", method="DELETE")
+        return allowed, await port.cancel(order)
+
+    allowed, refused = played(port_on(server), life)
+    assert (allowed.no_key, refused.no_key) == (False, True)
 
 
 def test_a_list_is_absent_only_if_each_of_its_legs_is(server):

@@ -62,12 +62,14 @@ class NotSent(NamedTuple):
 class Refused(NamedTuple):
     """The exchange said, with a code of its own, that the order was not accepted.
 
-    `would_trigger`: because the price is beyond its stop or its target already.
+    `would_trigger`: because the price is beyond its stop or its target already; `no_key` as of
+    `QueryFailed`.
     """
 
     id: str
     why: str
     would_trigger: bool = False
+    no_key: bool = False
 
 
 class Unclear(NamedTuple):
@@ -90,16 +92,20 @@ class NotFound(NamedTuple):
 
 
 class QueryFailed(NamedTuple):
-    """A query brought no answer; `no_key`: because the exchange takes the key no more."""
+    """A query brought no answer; `no_key`: because the exchange does not take the key for it."""
 
     id: str
     no_key: bool = False
 
 
 class Cancelled(NamedTuple):
-    """A cancel was asked for, however it ended: what became of the order, a query tells."""
+    """A cancel was asked for, however it ended: what became of the order, a query tells.
+
+    `no_key` as of `QueryFailed`.
+    """
 
     id: str
+    no_key: bool = False
 
 
 class OpenOrders(NamedTuple):

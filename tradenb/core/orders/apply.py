@@ -55,7 +55,8 @@ def apply(
             return _ended(ledger, answer.id, "not_sent", answer.why, now)
         case Refused():
             ending: Ending = "would_trigger" if answer.would_trigger else "refused"
-            return _refused(_ended(ledger, answer.id, ending, answer.why, now))
+            after = _refused(_ended(ledger, answer.id, ending, answer.why, now))
+            return stopped(after, NO_KEY) if answer.no_key else after
         case Unclear():
             return _unclear(ledger, answer)
         case Shown():
@@ -65,7 +66,8 @@ def apply(
         case QueryFailed():
             return _not_answered(ledger, answer, now)
         case Cancelled():
-            return _cancelled(ledger, answer.id, now)
+            after = _cancelled(ledger, answer.id, now)
+            return stopped(after, NO_KEY) if answer.no_key else after
         case OpenOrders():
             after = looked(ledger, answer, venue, now)
             return _unread(ledger, after) if answer.unread else after

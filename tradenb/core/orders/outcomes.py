@@ -44,7 +44,9 @@ def after_submit(id: str, ended: Ended, venue: Venue) -> NotSent | Refused | Unc
         return Unclear(id, words)
     if _says(venue.would_trigger, ended):
         return Refused(id, words, would_trigger=True)
-    return Refused(id, words) if ended.code in venue.refused else Unclear(id, words)
+    if ended.code not in venue.refused:
+        return Unclear(id, words)
+    return Refused(id, words, no_key=is_no_key(ended, venue))
 
 
 def after_query(id: str, ended: Ended, venue: Venue) -> NotFound | QueryFailed:
@@ -55,7 +57,7 @@ def after_query(id: str, ended: Ended, venue: Venue) -> NotFound | QueryFailed:
 
 
 def is_no_key(ended: Ended, venue: Venue) -> bool:
-    """Tell whether the exchange said that it takes the key no more."""
+    """Tell whether the exchange said that it does not take the key."""
     return ended.whole and ended.code in venue.no_key
 
 

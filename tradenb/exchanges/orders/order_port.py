@@ -150,11 +150,11 @@ class OrderPort:
         urgent = order.side == "sell"
         if order.type == "list":
             params = {"symbol": self.symbol, "listClientOrderId": order.id}
-            await self.client.order("private_delete_orderlist", params, urgent=urgent)
+            reply = await self.client.order("private_delete_orderlist", params, urgent=urgent)
         else:
             params = named(order, self.symbol)
-            await self.client.order("private_delete_order", params, urgent=urgent)
-        return Cancelled(order.id)
+            reply = await self.client.order("private_delete_order", params, urgent=urgent)
+        return Cancelled(order.id, is_no_key(reply.ended, self.venue))
 
     async def open_orders(self, *, trades: bool) -> Answer:
         """Read the open orders of the symbol; `trades`: and its newest trades."""

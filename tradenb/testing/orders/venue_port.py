@@ -132,11 +132,13 @@ class VenuePort(NamedTuple):
     def cancel(self, order: Order) -> Answer:
         """Ask for the end of an order; what became of it, a query tells."""
         if order.type == "list":
-            self._call(CancelList(self.symbol, client_id=order.id))
+            reply = self._call(CancelList(self.symbol, client_id=order.id))
         else:
             named = self._named(order)
-            self._call(CancelOrder(self.symbol, client_id=named.client_id, order_id=named.order_id))
-        return Cancelled(order.id)
+            reply = self._call(
+                CancelOrder(self.symbol, client_id=named.client_id, order_id=named.order_id)
+            )
+        return Cancelled(order.id, is_no_key(_ended(reply), self.venue))
 
     def open_orders(self, *, trades: bool) -> Answer:
         """Read the open orders of the symbol, and its newest trades, as the port over HTTP does."""
