@@ -101,6 +101,8 @@ class Tools(NamedTuple):
         Whether entries are permitted now.
     killed : callable
         Whether the kill switch is on.
+    assure : callable
+        Raises StateLocked if another process has the run.
     accepted : callable
         Takes the words that a person has accepted.
     why_closed : callable
@@ -117,5 +119,6 @@ class Tools(NamedTuple):
     update: Callable[[tuple[Order, ...]], None]
     permission: Callable[[], Permission]
     killed: Callable[[], bool]
+    assure: Callable[[], None]
     accepted: Callable[[], tuple[str, ...]] = tuple
     why_closed: Callable[[], tuple[str, bool]] = lambda: (NO_MARKET, False)

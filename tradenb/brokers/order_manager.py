@@ -35,7 +35,7 @@ from tradenb.core.orders.reconciliation.reconcile import with_unknown_position
 from tradenb.core.orders.reducing import Situation
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.values import Problem
-from tradenb.errors import StateConflict, StateError
+from tradenb.errors import StateConflict, StateError, StateLocked
 
 log = logging.getLogger("tradenb")
 
@@ -89,10 +89,13 @@ class OrderManager:
                 self.woken.clear()
                 try:
                     until = await self._step()
-                    self._news.end("failed")
+                    self._news.end("failed", "locked_out")
                     permission = tools.permission()
                     self._news.look(permission, tools.exchange_now())
                     longest = PERMISSION_MS if permission.since is None else LONGEST_WAIT_MS
+                except StateLocked as error:  # who has the run has its orders, too
+                    self._say("locked_out", f"process {error.pid} on {error.host} has the run")
+                    until, longest = tools.exchange_now() + RETRY_MS, LONGEST_WAIT_MS
                 except Exception as error:  # exits depend on this loop
                     log.exception("%s: an action on its orders failed", self._run.id)
                     self._say("failed", f"an action on its orders failed ({error!r:.200})")
@@ -131,6 +134,8 @@ class OrderManager:
         run.ledger = ledger = self._dated(ledger, with_unknown_position(ledger, wanted))
         situation = self._situation(wanted, ledger, market)
         action = next_action(situation)
+        if isinstance(action, Submit | Cancel):
+            self._refuse_without_lock()
         match action:
             case Wait():
                 return action.until
@@ -153,6 +158,15 @@ class OrderManager:
             case _:
                 assert_never(action)
         return None
+
+    def _refuse_without_lock(self) -> None:
+        """Raise StateLocked if another process has the run; a disk that fails keeps no exit back."""
+        try:
+            self._tools.assure()
+        except StateLocked:
+            raise
+        except (StateError, OSError):
+            return
 
     def _timely(self, ledger: OrderLedger) -> OrderLedger:
         """Wait for no moment that was later before the time of the exchange went back."""

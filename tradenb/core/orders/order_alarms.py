@@ -15,8 +15,8 @@ from tradenb.core.timeframe import iso
 
 AlarmName = Literal[
     "unprotected", "unknown_outcome", "cannot_exit", "unexplained", "stopped", "no_answers",
-    "key_refused", "tripped", "no_market", "not_saved", "conflict", "failed", "would_refuse",
-    "fee_left_out",
+    "key_refused", "tripped", "no_market", "not_saved", "conflict", "locked_out", "failed",
+    "would_refuse", "fee_left_out",
 ]  # fmt: skip
 UNPROTECTED: Final = 10_000
 DOUBT: Final = 60_000
@@ -34,6 +34,7 @@ CURES: Final[dict[AlarmName, str]] = {
     "no_market": "Look whether the exchange is reachable, and whether it takes OCO orders there",
     "not_saved": "Make room on the disk; exits and stops go on, entries wait",
     "conflict": "Decide with `tradenb resolve`",
+    "locked_out": "This process sends nothing more for it; end the run here",
     "failed": "Look at the log; it is tried again",
     "fee_left_out": "Subtract it yourself, or have fees taken in the coins that are traded",
     "would_refuse": "Nothing was sent; put it right before you arm an account",

@@ -83,8 +83,8 @@ class DiskStorage(RequestFiles):
         self._spec = spec
         self._exchange = exchange
         self._revision = revision
-        self._lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
-        self._document = DocumentStore(disk, home.document(self._key), guard=self._lock.assure)
+        self.lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
+        self._document = DocumentStore(disk, home.document(self._key), guard=self.lock.assure)
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
         self._orders = OrderJournal(disk, home.orders(self._key))
@@ -166,13 +166,13 @@ class DiskStorage(RequestFiles):
         StateError
             When what is there cannot be used; see `DocumentStore.load`.
         """
-        self._lock.acquire_patiently()
+        self.lock.acquire_patiently()
         try:
             with contextlib.suppress(OSError):  # a request is left without it, but not by a page
                 control.prepare(self._filesystem, self._home, self._key)
             return self._begun_with(self._document.load())
         except BaseException:
-            self._lock.release()
+            self.lock.release()
             raise
 
     def commit(self, checkpoint: Checkpoint) -> bool:
@@ -236,7 +236,7 @@ class DiskStorage(RequestFiles):
 
     def append_recording(self, lines: Sequence[object], *, sync: bool) -> None:
         """Append lines to the record of what the run went through."""
-        self._lock.assure()
+        self.lock.assure()
         self._recording.append(lines, sync=sync)
 
     def recording(self, since: int = 0) -> Iterator[list[Any] | dict[str, Any]]:
@@ -285,7 +285,7 @@ class DiskStorage(RequestFiles):
         finally:
             if self._body:
                 self._write_views()
-            self._lock.release()
+            self.lock.release()
 
     def _begun_with(self, found: Found) -> Checkpoint | None:
         """Bring journal and views in order with what was loaded."""

@@ -262,7 +262,7 @@ class Process:
         for run in self.runs:
             with contextlib.suppress(OSError):
                 storage: Any = record_of(run).storage
-                storage._lock.release()
+                storage.lock.release()
 
 
 class _ThreadlessSupervisor(Supervisor):

@@ -1,0 +1,52 @@
+"""A process that was stopped for a while, and whose lock file was removed: another one has its run.
+
+Two that send orders for one position would cancel each other's stops and sell beside each other.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.brokers.test_live_orders import SYMBOL, once, world
+from tests.sources import minute
+from tradenb.store.lock import FileLock
+from tradenb.store.paths import Key
+from tradenb.testing.venue.venue_requests import CancelList, CancelOrder, NewList, NewOrder
+from tradenb.testing.world.simulated_world import Action
+
+SENDING = (NewOrder, NewList, CancelOrder, CancelList)
+LOST = minute(80) + 1_000
+
+
+def stop_is_cancelled(made, process):
+    leg = made.venue.live_orders(SYMBOL)[0]
+    made.venue.cancel_by_hand(leg.order_id, at=made.clock.true_now())
+
+
+def kill_is_turned_on(made, process):
+    made.disk.plant(made.home.kill, b"flatten")
+
+
+@pytest.mark.parametrize("act", [stop_is_cancelled, kill_is_turned_on])
+def test_a_process_that_lost_its_run_to_another_one_sends_nothing(act, caplog):
+    made = world(*[100.0] * 200)
+    made.arm()
+    lock = FileLock(made.disk, made.home.lock(Key(once.name, SYMBOL)))
+
+    def loses(process):
+        act(made, process)
+        made.disk.unlink(lock.path)
+        lock.acquire()
+
+    assert made.live(minute(84), [Action(LOST, loses)])
+    sent = [call.request for call in made.wire.calls if call.at >= LOST]
+    assert [each for each in sent if isinstance(each, SENDING)] == []
+    assert f"process {os.getpid()} on {os.uname().nodename} has the run" in caplog.text
+    assert "docs/orders.md, locked_out" in caplog.text
+    lock.release()  # the other one has ended
+    assert made.live(minute(90))
+    is_held = act is stop_is_cancelled
+    assert len(made.venue.live_orders(SYMBOL)) == 2 * is_held
+    assert (made.coins > 4) == is_held
