@@ -9,6 +9,7 @@ import pytest
 
 from tests.brokers.reconciliation_case import ALL, ENTRY, HELD, Case, D, Row
 from tests.sources import minute
+from tradenb.store.paths import Key
 from tradenb.testing.world.simulated_world import Action
 
 ALL_KILLS = os.environ.get("ORDER_KILLS") == "all"
@@ -107,3 +108,23 @@ def test_no_entry_leaves_after_the_kill_switch_is_on_disk_at_any_operation():
         assert made.process.live(minute(ENTRY + 1))
         assert made.world.disk.exists(made.world.home.kill)
         assert made.sent("entry") == [], f"{operation} of {operations}"
+
+
+@pytest.mark.parametrize("left", [None, b"", b"half of it"], ids=["deleted", "emptied", "damaged"])
+def test_a_document_that_somebody_spoils_is_written_again_and_the_log_says_so(left, caplog):
+    made = case()
+    disk, key = made.world.disk, Key(made.world.wanted[0][1].name, made.world.wanted[0][0])
+    document = made.world.home.document(key)
+
+    def spoil(process):
+        made.world.feed.advance(made.now)
+        made.cancel_by_hand()  # so that the next commit is one of its orders
+        disk.unlink(document)
+        if left is not None:
+            disk.plant(document, left)
+
+    assert made.process.live(minute(HELD) + 50_000, [Action(minute(HELD) + 20_000, spoil)])
+    assert made.covered == D("4.9950")
+    assert caplog.text.count("was missing or damaged; it was written again from memory") == 1
+    assert made.world.live(minute(85))
+    assert made.covered == D("4.9950")

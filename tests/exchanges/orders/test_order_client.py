@@ -264,10 +264,10 @@ def test_a_refusal_after_a_success_is_one_though_ccxt_calls_it_a_ban(server):
     assert isinstance(asked, NotFound)
 
 
-@pytest.mark.parametrize("type", ["list", "stop"])
-def test_a_cancel_says_whether_the_key_may_not_do_it(server, type):
+@pytest.mark.parametrize("kind", ["list", "stop"])
+def test_a_cancel_says_whether_the_key_may_not_do_it(server, kind):
     async def life(port):
-        order = made(server.now(), "protection", type, "sell")
+        order = made(server.now(), "protection", kind, "sell")
         allowed = await port.cancel(order)
         server.fault("drop", answer="revoked", method="DELETE")
         return allowed, await port.cancel(order)

@@ -178,12 +178,9 @@ class DiskStorage(RequestFiles):
     def commit(self, checkpoint: Checkpoint) -> bool:
         """Replace the document, or raise StateWriteError; tell whether it survives a power loss."""
         body = self._body_of(checkpoint)
-        committed = self._document.commit(body)
-        if committed.renewed:
-            path = self._document.path
-            log.error("%s was missing or damaged; it was written again from memory", path)
-        self._body, self._taken_on_disk = body, body["taken"]
-        return committed.synced
+        synced = self._commit(body)
+        self._taken_on_disk = body["taken"]
+        return synced
 
     def commit_ledger(self, ledger: OrderLedger) -> bool:
         """Put orders on disk beside the state that was committed last; tell if they are synced.
@@ -193,8 +190,14 @@ class DiskStorage(RequestFiles):
         now = self.now()
         with noted(self._orders, ledger, now):
             body = {**self._body, "ledger": self._ledgers.of(ledger), "saved_at": now}
-            committed = self._document.commit(body)
-            self._body = body
+            return self._commit(body)
+
+    def _commit(self, body: dict[str, Any]) -> bool:
+        committed = self._document.commit(body)
+        if committed.renewed:
+            path = self._document.path
+            log.error("%s was missing or damaged; it was written again from memory", path)
+        self._body = body
         return committed.synced
 
     def decision(self) -> Decision | None:
@@ -277,9 +280,7 @@ class DiskStorage(RequestFiles):
         self._shown = None
         try:
             if told and self._body.get("outbox"):
-                body = {**self._body, "outbox": []}
-                self._document.commit(body)
-                self._body = body
+                self._commit({**self._body, "outbox": []})
         except (StateError, OSError) as error:
             log.warning("%s; the next start tells its last events again", error)
         finally:
