@@ -66,3 +66,21 @@ def test_where_the_exchange_never_answers_it_ends_after_the_time_that_is_promise
     made.exchange.troubles, made.wire._draw = [], None
     assert made.live(minute(100))
     assert len(made.venue.live_orders(SYMBOL)) == 2
+
+
+@pytest.mark.parametrize(("command", "ends"), [("stop", ""), ("flatten", "closed")])
+def test_what_was_asked_for_just_before_the_release_is_obeyed(command, ends):
+    made = world(*[100.0] * 200)
+    made.arm()
+
+    def ask_and_release(process):
+        run = process.run(SYMBOL, once.name)
+        getattr(run, command)()
+        run.release()
+
+    assert made.live(minute(90), [Action(minute(80) + 20_000, ask_and_release)])
+    assert made.clock.true_now() < minute(81)
+    assert command in {each.kind for each in made.checkpoint(made.wanted[0]).state.commands}
+    assert made.live(minute(95))
+    state = made.checkpoint(made.wanted[0]).state
+    assert (state.stopping, made.coins < 1) == (command == "stop", ends == "closed")

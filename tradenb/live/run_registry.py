@@ -216,11 +216,13 @@ def _say_old_code(running: LiveRun) -> None:
 
 def _stopped_before(checkpoint: Checkpoint | None) -> str:
     """Say what a stop means for a run that is started again, if there was one."""
-    state = None if checkpoint is None else checkpoint.state
-    if state is None or not (state.done or state.stopping):
+    if checkpoint is None:
         return ""
+    state = checkpoint.state
     if state.done:
         return f"a new run: the one before it was stopped and ended at {iso(state.cursor)} UTC"
+    if not (state.stopping or any(command.kind == "stop" for command in state.commands)):
+        return ""
     return (
         "it was asked to stop before and goes on stopping: no new signals, and it ends with its "
         "position; start it again after that for a new run"

@@ -196,10 +196,11 @@ def test_fault_98_a_run_that_was_stopped_says_so_when_it_is_started_again(quick,
 
 
 @pytest.mark.realtime
-def test_a_run_that_is_stopping_says_so_when_it_is_started_again(quick, line, caplog):
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_run_that_is_stopping_says_so_when_it_is_started_again(quick, line, caplog, acted):
     run = with_position(quick, line)
     run.stop()
-    until(lambda: record_of(run).committed.stopping, "the stop")
+    until(lambda: record_of(run).committed.stopping or not acted, "the stop")
     run.release()
     assert run.wait(60)
     again = start(quick, line)

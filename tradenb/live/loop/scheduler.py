@@ -228,7 +228,9 @@ class Scheduler:
             over = self._end is not None and (
                 run.cursor >= self._end or self._clock.now() >= self._end + UNSAVED_MS
             )
-            if done or over or run.releasing:
+            # What was asked for just before is put on disk by one more tick.
+            asked = run.commands and run.feed is not None and not run.undecided
+            if done or over or (run.releasing and not asked):
                 self._busy[run.id] = asyncio.create_task(self._release(run, done=done))
 
     async def _release(self, run: RunRecord, *, done: bool) -> None:
