@@ -71,6 +71,19 @@ def test_a_position_and_a_waiting_entry_say_how_long_they_last():
     ]
 
 
+def test_a_position_whose_wait_changed_nothing_says_so_as_a_backtest_does():
+    waits = signal(wait=90, at=NOW)
+    (words,) = outlook_words(status_with(signal=waits, opened_at=NOW))
+    assert words == (
+        "wait=90 changes nothing: it is how long an entry is waited for; "
+        "pass entry= or breakout=, or leave wait= out"
+    )
+    reached = waits._replace(note="cheap; entry already reached")
+    assert outlook_words(status_with(signal=reached, opened_at=NOW)) == []
+    assert outlook_words(status_with(signal=waits, opened_at=NOW + MINUTE)) == []
+    assert outlook_words(status_with(signal=signal(at=NOW), opened_at=NOW)) == []
+
+
 def test_an_entry_that_an_exchange_was_asked_for_fills_at_once_or_not_and_waits_for_nothing():
     asked = status_with(signal=signal(wait=90), execution=Execution(want="enter"))
     assert asked.holds == "long entering at 100.00"

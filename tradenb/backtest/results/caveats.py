@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.money.funding import charges
 from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
+from tradenb.view.conduct.ask_words import idle_wait_words, waited_idly, was_reached
 from tradenb.view.formatting import plural
 from tradenb.view.gap_notes import coarse_note, gap_notes
 
@@ -92,7 +92,7 @@ def _unanswered(timeouts: int, lost: int) -> Iterator[str]:
 
 def _reached_entries(opened: Sequence[Signal]) -> Iterator[str]:
     """Count the limit entries that were reached when they were decided: they opened at once."""
-    count = len([1 for signal in opened if _was_reached(signal) and not signal.breakout])
+    count = len([1 for signal in opened if was_reached(signal) and not signal.breakout])
     if count:
         yield (
             f"{_entries(count)} already reached and opened at the market price; for a breakout "
@@ -100,18 +100,11 @@ def _reached_entries(opened: Sequence[Signal]) -> Iterator[str]:
         )
 
 
-def _was_reached(signal: Signal) -> bool:
-    return (signal.note or "").endswith(ENTRY_REACHED)
-
-
 def _idle_waits(opened: Sequence[tuple[int, Signal]]) -> Iterator[str]:
     """Say that `wait` changes nothing where no position of the run waited for an entry."""
     given = [(at, signal) for at, signal in opened if signal.wait is not None]
-    if given and all(at == signal.at and not _was_reached(signal) for at, signal in given):
-        yield (
-            f"wait={given[0][1].wait} of {plural(len(given), 'position')} changes nothing: it is "
-            "how long an entry is waited for; pass entry= or breakout=, or leave wait= out"
-        )
+    if given and all(waited_idly(signal, at) for at, signal in given):
+        yield idle_wait_words(given[0][1].wait, f" of {plural(len(given), 'position')}")
 
 
 def _idle_sizes(session: Session, trades: Sequence[Trade]) -> Iterator[str]:

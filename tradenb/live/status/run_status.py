@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tradenb.core.timeframe import DAY, MINUTE, iso, next_after
 from tradenb.errors import StateError
 from tradenb.store.paths import REHEARSAL
-from tradenb.view.conduct.ask_words import answer_words
+from tradenb.view.conduct.ask_words import answer_words, idle_wait_words, waited_idly
 from tradenb.view.formatting import duration, price
 
 if TYPE_CHECKING:
@@ -343,6 +343,8 @@ def outlook_words(status: RunStatus) -> list[str]:
     if state is None:
         return []
     now, found = state.cursor, [_left(state, status.rules)]
+    if state.signal is not None and waited_idly(state.signal, state.opened_at):
+        found.append(idle_wait_words(state.signal.wait))
     if state.asks:
         found.append(f"last answer: {answer_words(state.asks[-1])}")
     if status.status == "running" and not state.done:

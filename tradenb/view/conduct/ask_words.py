@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from tradenb.core.candidate import ENTRY_REACHED
 from tradenb.core.events import WRONG, AskRow, Event, Function
+from tradenb.core.signal import Signal
 from tradenb.core.timeframe import iso
 from tradenb.view.formatting import plural
 
@@ -15,6 +17,24 @@ _LONGEST = 160
 # "funds" are outcomes of asks themselves.
 _OF_ORDERS = frozenset({"refused", "absent", "not_sent", "late", "limits"})
 _FUNCTIONS: dict[Function, str] = {"entry": "", "manage": " about what was open"}
+
+
+def was_reached(signal: Signal) -> bool:
+    """Tell whether the limit of an entry was reached when it was decided: it opened at once."""
+    return (signal.note or "").endswith(ENTRY_REACHED)
+
+
+def waited_idly(signal: Signal, opened_at: int | None) -> bool:
+    """Tell whether the `wait` of a position changed nothing: it had no entry to wait for."""
+    return signal.wait is not None and opened_at == signal.at and not was_reached(signal)
+
+
+def idle_wait_words(wait: int | None, of: str = "") -> str:
+    """Say that a `wait` changes nothing."""
+    return (
+        f"wait={wait}{of} changes nothing: it is how long an entry is waited for; "
+        "pass entry= or breakout=, or leave wait= out"
+    )
 
 
 def why_words(rows: Iterable[tuple[str, str, AskRow]], events: Iterable[Event] = ()) -> str:
