@@ -357,6 +357,47 @@ def test_what_cannot_be_made_again_is_not_proved(name, tmp_path):
         found.raise_if_leaking(strict=True)
 
 
+NUMBERS = {
+    "of chance": "x = df.close.mean() + 0 * np.random.default_rng(1).normal()",
+    "of a state that is gone": "k = 3\nx = df.close.mean() + k\nk = k + 1 if x < 0 else k",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_candles_that_cannot_be_made_again_is_not_proved(name):
+    spec, exchange = cells.celled(NUMBERS[name], "x > ctx.price")
+    if name == "of a state that is gone":
+        spec.function.__globals__["x"] += 1
+    found = tn.lookahead(
+        spec, symbols="BTCUSDT", exchange=exchange, samples=2, events=2, progress=False
+    )
+    assert found.verdict == "not proved", found
+    assert found.unproved == [
+        "'x' was computed of candles beforehand, and could not be again"
+    ]
+
+
+SCRIPT = """
+found = tn.lookahead(
+    celled, symbols="BTCUSDT", exchange=ex, start="2024-01-02", samples=3, events=8,
+    progress=False,
+)
+x = 5
+for x in (1, 2):
+    pass
+"""
+
+
+def test_what_a_script_does_below_the_call_has_not_happened(tmp_path):
+    making, condition = cells.LEAKING["a number of all"]
+    text = cells.FIRST + making + cells.LAST.format(condition=condition) + SCRIPT
+    path = tmp_path / "research.py"
+    path.write_text(text)
+    space = {"__name__": "celled", "__file__": str(path)}
+    exec(compile(text, path, "exec"), space)
+    assert space["found"].verdict == "leaking"
+
+
 class Kept:
     """A strategy that is an object, and keeps a table."""
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import copy
 import linecache
+import math
 import symtable
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,7 +113,10 @@ class Statements:
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.cells = list(_cells_of(namespace))
-        self._statements = [item for cell in self.cells for item in cell.statements]
+        last = _line_that_runs(namespace)
+        self._statements = [
+            item for cell in self.cells for item in cell.statements if item.node.lineno <= last
+        ]
 
     def binding(self, name: str) -> list[Statement]:
         """Return the statements that bind a name, the latest first."""
@@ -119,6 +124,16 @@ class Statements:
 
     def __iter__(self) -> Iterator[Statement]:
         return iter(self._statements)
+
+
+def _line_that_runs(namespace: Mapping[str, Any]) -> float:
+    """Return the line at which a script is: what stands below has not happened yet."""
+    frame = None if "In" in namespace else sys._getframe()  # noqa: SLF001 - there is no other way
+    while frame is not None:
+        if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
+            return frame.f_lineno
+        frame = frame.f_back
+    return math.inf
 
 
 def names_of(node: ast.stmt) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

@@ -305,6 +305,8 @@ class Analysis:
 
     def _followed(self, item: Reached) -> str:
         """Say that a value was made again, if it was."""
+        if item.name in self.remaker.lost and item.root is self.remaker.namespace[item.name]:
+            return f"{item.name!r} was computed of candles beforehand, and could not be again"
         made = self.remaker.made_of(item)
         if made is None or not self.remaker.tried:
             return ""

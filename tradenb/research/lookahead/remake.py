@@ -62,6 +62,8 @@ class Remaker:
     ----------
     names : dict of str to Made
         What can be followed.
+    lost : set of str
+        Numbers and words that were computed of candles, and cannot be followed.
     seconds : float
         How long it takes once.
     tried : int
@@ -70,6 +72,7 @@ class Remaker:
 
     def __init__(self, functions: Iterable[Any], cut_off: Callable[[int], Spoiler]) -> None:
         self.names: dict[str, Made] = {}
+        self.lost: set[str] = set()
         self.namespace: Mapping[str, Any] = {}
         self.seconds = 0.0
         self._cut_off = cut_off
@@ -89,6 +92,7 @@ class Remaker:
                 if whole is not None and name in whole and same(whole[name], made.value)
             }
             self.names = self.names if self._asked else {}
+        self.lost -= self.names.keys()
 
     def most_moments(self) -> int | None:
         """Return for how many moments there is time; None: for all."""
@@ -161,8 +165,10 @@ class Remaker:
             several = [self._statements[place] for place in places]
             binds = any(name in item.binds for item in several)
             refused = any(is_refused(item, self.namespace, imported) for item in several)
-            if binds and _of_candles(several) and not refused:
-                found[name] = Made(name, self.namespace[name], places)
+            if binds and _of_candles(several):
+                self.lost |= {name} if isinstance(self.namespace[name], _PLAIN) else set()
+                if not refused:
+                    found[name] = Made(name, self.namespace[name], places)
         self._places = sorted(frozenset().union(*(made.places for made in found.values())))
         return found
 
