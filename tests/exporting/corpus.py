@@ -16,6 +16,8 @@ def dip(ctx):
 
 MEAN_OF = 'mean_of(ctx.candles("15m", 8).close)'
 MODULE = """
+import statistics as figures
+
 SHARE = 1.0
 
 
@@ -205,6 +207,18 @@ def dip(ctx):
         return None{ANSWER}""",
         ),
         holds=("from statistics import median\n",),
+    ),
+    "library_of_a_module_beside": Good(
+        (
+            IMPORT + "\nfrom whole_module import *",
+            f"""
+@tn.strategy("dip", every="15m")
+def dip(ctx):
+    if ctx.price > figures.median(ctx.candles("15m", 8).close):
+        return None{ANSWER}""",
+        ),
+        holds=("import statistics as figures\n",),
+        lacks=("whole_module",),
     ),
     "decorators": Good(
         (

@@ -58,6 +58,9 @@ class Imports:
             renamed = f" as {alias.asname}" if alias.asname else ""
             self.script.found.imports.add(f"from {module} import {alias.name}{renamed}")
             return
+        if isinstance(value, ModuleType) and is_installed(value.__name__):
+            self.module(alias.asname or alias.name, value, user)
+            return
         inner = vars(sys.modules[module]) if module in sys.modules else {}
         if isinstance(value, ModuleType) or inner.get(alias.name, _MISSING) is not value:
             raise _local(f"{module}.{alias.name}", user)
