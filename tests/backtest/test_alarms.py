@@ -13,13 +13,14 @@ from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.view.conduct.ask_words import why_words
 
 
-def played(function, **more):
+def played(function, account=None, **more):
     spec = tn.strategy("quiet", every="15m", **more)(function)
     return tn.backtest.run(
         "BTCUSDT",
         strategy=spec,
         exchange=exchange(market(3, 300)),
         start=minute(60),
+        account=account,
         progress=False,
     )
 
@@ -225,6 +226,25 @@ def test_sizes_that_change_nothing_and_fractions_meant_as_percents_are_warned_of
     opened = (result.events.kind == "opened").sum()
     said = f"trail=0.03 of {opened} positions means 0.03 %; for 3 % write trail=3"
     assert said in result.warnings
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ({"percent": 0.25}, ["percent=0.25 of the account means 0.25 % of the equity; for 25 % "]),
+        ({"risk": 0.01}, ["risk=0.01 of the account means 0.01 % of the equity; for 1 % write "]),
+        ({"percent": 1}, []),
+        ({"risk": 0.1}, []),
+        ({"quote": 0.01}, []),
+    ],
+)
+def test_a_share_of_the_equity_that_looks_like_a_fraction_is_warned_of(size, said):
+    def bought(ctx):
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1)
+
+    warnings = played(bought, account=tn.Account(cash=10_000, **size)).warnings
+    found = [words for words in warnings if "of the account means" in words]
+    assert [words[: len(own)] for words, own in zip(found, said, strict=True)] == said
 
 
 @pytest.mark.parametrize("vectorised", [False, True])

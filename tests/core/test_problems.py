@@ -222,6 +222,28 @@ def test_words_give_the_value_and_the_bound(broken, sentence):
     assert words(LONG, **broken).startswith(sentence)
 
 
+@pytest.mark.parametrize("stop", [2, 0.02])
+def test_a_stop_that_looks_like_a_percent_is_told_how_to_be_one(stop):
+    said = f"; {stop:g} is a price, a stop {stop:g} % away is tn.percent({stop:g})"
+    assert words(LONG, stop_loss=stop).endswith(said)
+    assert "tn.percent" not in words(LONG, stop_loss=60.0)
+
+
+@pytest.mark.parametrize(
+    "broken", [{"entry": percent(1)}, {"position": "buy"}, {"entry": 99.0, "breakout": 101.0}]
+)
+def test_a_distance_is_not_blamed_for_an_entry_or_a_side_that_is_refused(broken):
+    levels = {"stop_loss": percent(2), "take_profit": [(percent(2), 0.5)]}
+    candidate, found = as_candidate({**LONG, **levels, **broken})
+    found += problems(resolved(candidate, 100.0), price=100.0, rules=Rules(), used=())
+    said = " is a distance from an entry, and the entry or side is refused"
+    told = {each.words for each in found if each.name in ("stop_loss_number", "take_profit_number")}
+    assert told == {
+        f"stop_loss tn.percent(2){said}",
+        f"take_profit [(tn.percent(2), 0.5)]{said}",
+    }
+
+
 @pytest.mark.parametrize(
     ("broken", "field"),
     [

@@ -17,6 +17,7 @@ from tradenb.core.timeframe import (
     floor_to,
     iso,
     next_after,
+    one_of,
     timeframe_ms,
     to_ms,
 )
@@ -40,9 +41,15 @@ def test_an_unknown_timeframe_is_refused_with_all_that_there_are(name):
     assert "(one of 1m 3m 5m" in str(caught.value)
 
 
-def test_a_mistyped_timeframe_is_answered_with_a_near_one():
-    with pytest.raises(UnknownName, match="did you mean"):
-        timeframe_ms("15min")
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("15min", "15m"), ("60m", "1h"), ("24h", "1d"), ("7d", "1w"), (60, "1h"), ("1H", "1h")],
+)
+def test_a_timeframe_that_is_as_long_or_alike_is_offered(name, meant):
+    with pytest.raises(UnknownName, match=f"; did you mean '{meant}'"):
+        timeframe_ms(name)
+    assert one_of(name).startswith("one of 1m 3m 5m")
+    assert f"1w (did you mean '{meant}'" in one_of(name)
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ def test_any_other_name_is_good(name):
     [
         (
             {"every": "7m"},
-            "'dip': every must be one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w, was",
+            "'dip': every must be one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w (did you ",
         ),
         (
             {"every": 5},
-            "'dip': every must be one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w, was 5",
+            "'dip': every must be one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w (did",
         ),
         ({"history": 3}, "'dip': history must look like '90m', '36h', '3d' or '2w', was 3"),
         ({"history": "3x"}, "'dip': history must look like '90m', '36h', '3d' or '2w', was '3x'"),

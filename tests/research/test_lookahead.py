@@ -372,9 +372,7 @@ def test_a_number_of_candles_that_cannot_be_made_again_is_not_proved(name):
         spec, symbols="BTCUSDT", exchange=exchange, samples=2, events=2, progress=False
     )
     assert found.verdict == "not proved", found
-    assert found.unproved == [
-        "'x' was computed of candles beforehand, and could not be again"
-    ]
+    assert found.unproved == ["'x' was computed of candles beforehand, and could not be again"]
 
 
 SCRIPT = """

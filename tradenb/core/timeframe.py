@@ -11,7 +11,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Final, SupportsIndex, TypeAlias, Union, cast
 
-from tradenb.errors import UsageError, shown, unknown
+from tradenb.errors import UnknownName, UsageError, near, shown, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,23 @@ def timeframe_ms(name: str) -> int:
         return TIMEFRAMES[name]
     except (KeyError, TypeError):
         hint = "(one of " + " ".join(TIMEFRAMES) + ")"
+        if advice := likely(name):
+            raise UnknownName(f"unknown timeframe {shown(name)}; {advice} {hint}") from None
         raise unknown("timeframe", name, TIMEFRAMES, hint=hint) from None
+
+
+def likely(name: object) -> str:
+    """Ask whether the timeframe that is as long was meant, or one that is alike; "" if none is."""
+    match = _DURATION.fullmatch(f"{name}m" if type(name) is int else str(name))
+    length = int(match[1]) * _UNITS[match[2]] if match else 0
+    as_long = [own for own, step in TIMEFRAMES.items() if step == length]
+    return f"did you mean {as_long[0]!r}?" if as_long else near(name, TIMEFRAMES)[2:]
+
+
+def one_of(name: object) -> str:
+    """Say which timeframes there are, and which of them may have been meant."""
+    advice = likely(name)
+    return f"one of {' '.join(TIMEFRAMES)}" + (f" ({advice})" if advice else "")
 
 
 def base_step(name: str) -> int:

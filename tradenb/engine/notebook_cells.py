@@ -128,7 +128,7 @@ class Statements:
 
 def _line_that_runs(namespace: Mapping[str, Any]) -> float:
     """Return the line at which a script is: what stands below has not happened yet."""
-    frame = None if "In" in namespace else sys._getframe()  # noqa: SLF001 - there is no other way
+    frame = None if "In" in namespace else sys._getframe()
     while frame is not None:
         if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
             return frame.f_lineno

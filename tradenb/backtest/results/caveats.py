@@ -43,6 +43,7 @@ def caveats(
         *_unanswered(session.timeouts, asks_lost),
         *_reached_entries(signals),
         *_small_trails(signals),
+        *_small_shares(session),
         *_idle_waits(pairs),
         *_idle_sizes(session, trades),
         *_cut_sizes(cut),
@@ -159,6 +160,17 @@ def _small_trails(opened: Sequence[Signal]) -> Iterator[str]:
             yield (
                 f"{name}={first:g} of {plural(len(small), 'position')} means {first:g} %; for "
                 f"{100 * first:g} % write {name}={100 * first:g}"
+            )
+
+
+def _small_shares(session: Session) -> Iterator[str]:
+    """Name shares of the equity in percent that look like fractions."""
+    for name, least in (("percent", 1), ("risk", _SMALL)):
+        shares = {getattr(each.account, name, None) or least for each in session.instances}
+        for share in sorted(own for own in shares if own < least):
+            yield (
+                f"{name}={share:g} of the account means {share:g} % of the equity; for "
+                f"{100 * share:g} % write {name}={100 * share:g}"
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from tradenb.core.candidate import Candidate, is_ladder, is_position, reached
+from tradenb.core.offsets import target_of
 from tradenb.core.rules import Rules
 from tradenb.core.signal import Position
 from tradenb.core.values import Problem, limit_of, number_problem, positive
@@ -105,9 +106,9 @@ def number_problems(candidate: Candidate, levels: Levels, *, target_needed: bool
             words += "; rules=tn.Rules(require_take_profit=True) asks for one"
             found.append(Problem("take_profit_number", words))
     elif levels.rungs is None and (not is_ladder(target) or pairs_of(target) is not None):
-        found.append(number_problem("take_profit", target))
+        found.append(_level_problem("take_profit", target, levels))
     if levels.stop is None:
-        problem = number_problem("stop_loss", candidate.stop_loss)
+        problem = _level_problem("stop_loss", candidate.stop_loss, levels)
         if candidate.stop_loss is None:
             words = "; a stop is always needed: one far away is stop_loss=tn.percent(90) with"
             words += " rules=tn.Rules(max_stop_loss_percent=90)"
@@ -116,6 +117,14 @@ def number_problems(candidate: Candidate, levels: Levels, *, target_needed: bool
     if candidate.entry is not None and positive(candidate.entry) is None:
         found.append(number_problem("entry", candidate.entry))
     return found
+
+
+def _level_problem(field: str, given: object, levels: Levels) -> Problem:
+    problem = number_problem(field, given)
+    if None not in (levels.position, levels.base) or _rungs(target_of(given, 1.0, 1)) is None:
+        return problem
+    words = f"{field} {shown(given)} is a distance from an entry, and the entry or side is refused"
+    return problem._replace(words=words)
 
 
 def side_problems(candidate: Candidate, levels: Levels, price: float) -> list[Problem]:
@@ -180,7 +189,11 @@ def distance_problems(levels: Levels, rules: Rules) -> list[Problem]:
         found.append(_distance("min_stop_loss", "stop_loss", bound, paid, percent))
     if percent > rules.max_stop_loss_percent + TOLERANCE:
         bound = f"at most {rules.max_stop_loss_percent:g} %"
-        found.append(_distance("max_stop_loss", "stop_loss", bound, paid, percent))
+        problem = _distance("max_stop_loss", "stop_loss", bound, paid, percent)
+        if stop < min(paid / 2, 100):
+            words = f"; {stop:g} is a price, a stop {stop:g} % away is tn.percent({stop:g})"
+            problem = problem._replace(words=problem.words + words)
+        found.append(problem)
     return found
 
 

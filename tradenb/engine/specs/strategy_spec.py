@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, overload
 from pydantic import Field, PrivateAttr, field_validator
 
 from tradenb.core.symbol import canonical
-from tradenb.core.timeframe import TIMEFRAMES, duration_ms, timeframe_ms
+from tradenb.core.timeframe import TIMEFRAMES, duration_ms, one_of, timeframe_ms
 from tradenb.engine.call import checked_function, is_async
 from tradenb.engine.fingerprint import digest, fingerprint
 from tradenb.engine.history.indicators import (
@@ -87,7 +87,7 @@ class StrategySpec(NamedSpec):
     @classmethod
     def _check_every(cls, every: object) -> object:
         if not isinstance(every, str) or every not in TIMEFRAMES:
-            raise ValueError(f"must be one of {' '.join(TIMEFRAMES)}")
+            raise ValueError(f"must be {one_of(every)}")
         return every
 
     @field_validator("history", mode="before")
@@ -195,7 +195,7 @@ class StrategySpec(NamedSpec):
         item = Indicator(timeframe, nothing, *checked, checked_places(self.name, plot))
         if timeframe not in TIMEFRAMES:
             raise SpecError(
-                f"{self.name!r}: timeframe of indicators must be one of {' '.join(TIMEFRAMES)}, "
+                f"{self.name!r}: timeframe of indicators must be {one_of(timeframe)}, "
                 f"was {timeframe!r}"
             )
 
@@ -259,8 +259,7 @@ class StrategySpec(NamedSpec):
         """
         if every is not None and every not in TIMEFRAMES:
             raise SpecError(
-                f"{self.name!r}: every of manage must be one of {' '.join(TIMEFRAMES)}, "
-                f"was {every!r}"
+                f"{self.name!r}: every of manage must be {one_of(every)}, was {every!r}"
             )
         if self.vectorised:
             raise SpecError(
