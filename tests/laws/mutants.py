@@ -566,7 +566,7 @@ CAUGHT_BY_TABLES = (
     Mutant(
         "what a person ended is asked about",
         "tradenb.core.lifecycle.managing:_act_by_hand",
-        rewritten("state if state.signal else state.moved(at)", "state"),
+        rewritten("state if asked else state.moved(at)", "state"),
     ),
     Mutant(
         "what a person asks for waits for the next ask",
