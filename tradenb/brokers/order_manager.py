@@ -21,7 +21,6 @@ from tradenb.core.orders.ledger import OrderLedger, changed_orders, pruned, rest
 from tradenb.core.orders.next_action import next_action
 from tradenb.core.orders.order_actions import (
     Cancel,
-    OrderAction,
     Query,
     QueryOpen,
     Reconcile,
@@ -89,6 +88,7 @@ class OrderManager:
             while not self._is_over():
                 self.woken.clear()
                 try:
+                    self._assure()
                     until = await self._step()
                     self._news.end("failed", "locked_out")
                     permission = tools.permission()
@@ -134,7 +134,7 @@ class OrderManager:
         ledger = pruned(run.ledger, run.heard, wanted.signal_id, market)._replace(market=market)
         run.ledger = ledger = self._dated(ledger, with_unknown_position(ledger, wanted))
         situation = self._situation(wanted, ledger, market)
-        action = self._own_action(situation)
+        action = next_action(situation)
         match action:
             case Wait():
                 return action.until
@@ -158,20 +158,14 @@ class OrderManager:
                 assert_never(action)
         return None
 
-    def _own_action(self, situation: Situation) -> OrderAction:
-        """Return the next action; raise StateLocked if another process has the run and its orders.
-
-        A disk that fails keeps no exit back.
-        """
-        action = next_action(situation)
-        if isinstance(action, Submit | Cancel):
-            try:
-                self._tools.assure()
-            except StateLocked:
-                raise
-            except (StateError, OSError):
-                pass
-        return action
+    def _assure(self) -> None:
+        """Raise StateLocked if another process has the run; a failing disk keeps no exit back."""
+        try:
+            self._tools.assure()
+        except StateLocked:
+            raise
+        except (StateError, OSError):
+            return
 
     def _timely(self, ledger: OrderLedger) -> OrderLedger:
         """Wait for no moment that was later before the time of the exchange went back."""
