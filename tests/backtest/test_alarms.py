@@ -228,6 +228,18 @@ def test_sizes_that_change_nothing_and_fractions_meant_as_percents_are_warned_of
     assert said in result.warnings
 
 
+def test_a_target_of_a_short_that_looks_like_a_percent_is_warned_of():
+    def sold(ctx):
+        target = 3 if ctx.when.minute else tn.percent(60)
+        return tn.short(stop_loss=1.1 * ctx.price, minutes=1, take_profit=target)
+
+    result = played(sold)
+    marked = (result.trades.take_profit == 3).sum()
+    said = [words for words in result.warnings if "is a price" in words]
+    assert 0 < marked < len(result.trades)
+    assert said == [f"take_profit=3 of {marked} shorts is a price; for 3 % write tn.percent(3)"]
+
+
 @pytest.mark.parametrize(
     ("size", "said"),
     [

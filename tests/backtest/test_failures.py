@@ -58,12 +58,29 @@ def test_whatever_a_strategy_raises_is_an_error_event_and_the_run_goes_on(error)
         (lambda ctx: ctx.candles("5m", 1).closes, "did you mean 'close'"),
         (lambda ctx: ctx.prices, "did you mean 'price' or 'average_price'? (line"),
         (lambda ctx: ctx.account.equity, "; ctx.account is None without account=tn.Account("),
+        (lambda ctx: ctx.balance, "; did you mean 'account'? (line"),
+        (lambda ctx: ctx.candles("5m", 1).close.rolling(1), "'rolling'; ctx.frame(...) is a Data"),
+        (lambda ctx: ctx.candles("5m", 1).close.iloc[-1], "'iloc'; ctx.frame(...) is a DataFrame"),
     ],
 )
 def test_a_name_that_is_not_there_is_told_with_what_was_meant(wrong, meant):
     note = run(wrong).event_list[0].note
     assert "has no attribute" in note
     assert meant in note
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda ctx: ctx.candles("5m", 1)["close"], lambda ctx: list(ctx.candles("5m", 1))]
+)
+def test_candles_taken_for_a_frame_are_told_from_one(wrong):
+    note = run(wrong).event_list[0].note
+    said = "; its columns are .open, .high, .low, .close, .volume; ctx.frame(...) is a DataFrame"
+    assert said in note
+
+
+def test_an_array_of_the_users_is_not_told_of_frames():
+    note = run(lambda ctx: ctx.candles("5m", 1).close.nothing).event_list[0].note
+    assert "DataFrame" not in note
 
 
 def test_one_error_is_one_error():

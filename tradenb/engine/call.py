@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, assert_never, get_args
 
 from tradenb.call_errors import hint
 from tradenb.core.candidate import long, short
+from tradenb.core.candles.arrays import NAMES
 from tradenb.core.events import Kind
 from tradenb.engine.account_view import AccountView
 from tradenb.errors import SpecError, StrategyError, TradenbError, near, shown, without_addresses
@@ -47,7 +48,9 @@ _OTHER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "df": ("frame", "candles"),
     "data": ("candles", "frame"),
     "close": ("price", "candles"),
+    **dict.fromkeys(("balance", "cash", "equity", "free", "portfolio"), ("account", "balance")),
 }
+_FRAME: Final = "; ctx.frame(...) is a DataFrame"
 _OF_ACCOUNT: Final = AccountView.__annotations__
 
 
@@ -116,11 +119,15 @@ def words_of(error: BaseException) -> str:
         where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
         if type(error) is TypeError:
             text += _hint(text, trace.tb_frame.f_globals)
+            if text.startswith("'Candles' object is not"):
+                text += f"; its columns are .{', .'.join(NAMES)}{_FRAME}"
         if type(error) is AttributeError and "has no attribute" in text and _is_ours(error.obj):
             names = [name for name in dir(type(error.obj)) if not name.startswith("_")]
             text += _meant(error.name, names)  # `ctx.postion`
         if type(error) is AttributeError and error.obj is None and error.name in _OF_ACCOUNT:
             text += "; ctx.account is None without account=tn.Account(...)"
+        if text.startswith("'numpy.ndarray' object has no attribute") and _is_of_series(error):
+            text += _FRAME
     return f"{type(error).__name__}: {text}{where}"
 
 
@@ -133,6 +140,12 @@ def _place_of(error: BaseException) -> TracebackType | None:
             found = trace
         last, trace = trace, trace.tb_next
     return found or last
+
+
+def _is_of_series(error: BaseException) -> bool:
+    import pandas as pd
+
+    return hasattr(pd.Series, getattr(error, "name", None) or "")
 
 
 def _is_ours(value: object) -> bool:

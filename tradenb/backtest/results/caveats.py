@@ -44,6 +44,7 @@ def caveats(
         *_reached_entries(signals),
         *_small_trails(signals),
         *_small_shares(session),
+        *_small_targets(signals),
         *_idle_waits(pairs),
         *_idle_sizes(session, trades),
         *_cut_sizes(cut),
@@ -172,6 +173,17 @@ def _small_shares(session: Session) -> Iterator[str]:
                 f"{name}={share:g} of the account means {share:g} % of the equity; for "
                 f"{100 * share:g} % write {name}={100 * share:g}"
             )
+
+
+def _small_targets(opened: Sequence[Signal]) -> Iterator[str]:
+    """Name a target of shorts that looks like a percent: no rule bounds how far it may be."""
+    shorts = [(each.take_profit or 100, each) for each in opened if each.position == "short"]
+    small = [target for target, each in shorts if target < min(each.entry / 4, 100)]
+    if small:
+        yield (
+            f"take_profit={small[0]:g} of {plural(len(small), 'short')} is a price; for "
+            f"{small[0]:g} % write tn.percent({small[0]:g})"
+        )
 
 
 def _silent_indicators(coverage: Coverages) -> list[str]:
