@@ -11,6 +11,7 @@ import pytest
 
 from tests.brokers.test_live_orders import SYMBOL, once, world
 from tests.sources import minute
+from tradenb.live.state.error_file import noted_error
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
 from tradenb.testing.world.simulated_world import Action
@@ -31,7 +32,8 @@ def kill_is_turned_on(made, process):
 def test_a_process_that_lost_its_run_to_another_one_does_nothing(act, caplog):
     made = world(*[100.0] * 200)
     made.arm()
-    lock = FileLock(made.disk, made.home.lock(Key(once.name, SYMBOL)))
+    lost = Key(once.name, SYMBOL)
+    lock, views = FileLock(made.disk, made.home.lock(lost)), [*made.home.views(lost).values()]
 
     def loses(process):
         act(made, process)
@@ -43,6 +45,8 @@ def test_a_process_that_lost_its_run_to_another_one_does_nothing(act, caplog):
     assert sent == []
     assert f"process {os.getpid()} on {os.uname().nodename} has the run" in caplog.text
     assert "docs/orders.md, locked_out" in caplog.text
+    assert f"{made.wanted[0][0]}:{once.name} is held by" in caplog.text
+    assert noted_error(made.disk, made.home.error(lost)) is None  # it is that of the other one
     lock.release()  # the other one has ended
     assert made.live(minute(90))
     is_held = act is stop_is_cancelled

@@ -89,6 +89,10 @@ class FileLock:
         """Whether another process waits for it, see `acquire_patiently`."""
         return self._filesystem.is_locked(_wanted(self.path))
 
+    def is_ours(self) -> bool:
+        """Tell whether it is held and its file is there; nothing is taken."""
+        return self._handle is not None and self._filesystem.same(self._handle, self.path)
+
     def acquire(self) -> None:
         """Take the lock.
 
@@ -164,7 +168,7 @@ class FileLock:
         StateLocked
             When somebody else was faster.
         """
-        if self._handle is not None and self._filesystem.same(self._handle, self.path):
+        if self.is_ours():
             return
         self.release()
         self.acquire()

@@ -124,7 +124,7 @@ def test_what_a_dead_process_ran_into_is_its_last_error_and_not_its_state_now(qu
 
 def test_repeats_of_an_error_are_counted_and_a_disk_that_refuses_is_no_matter(tmp_path):
     disk, path = DiskFilesystem(durable=False), tmp_path / "error" / "a.json"
-    file = ErrorFile(disk, path)
+    file = ErrorFile(disk, path, lambda: True)
     assert not file.is_noted
     for now in (1_000, 2_000, 3_000):
         file.note(tn.CandleError("late", code="range"), [], now)
@@ -140,7 +140,7 @@ def test_repeats_of_an_error_are_counted_and_a_disk_that_refuses_is_no_matter(tm
     path.write_text("{")
     assert noted_error(disk, path) is None
     path.parent.joinpath("b").touch()
-    ErrorFile(disk, path.parent / "b" / "c.json").note(ValueError(), [], 1)
+    ErrorFile(disk, path.parent / "b" / "c.json", lambda: True).note(ValueError(), [], 1)
 
 
 @pytest.mark.realtime

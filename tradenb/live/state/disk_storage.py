@@ -88,7 +88,7 @@ class DiskStorage(RequestFiles):
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
         self._orders = OrderJournal(disk, home.orders(self._key))
-        self.errors = ErrorFile(disk, home.error(self._key))
+        self.errors = ErrorFile(disk, home.error(self._key), self.lock.is_ours)
         self._views = home.views(self._key)
         self._shown: tuple[Any, ...] | None = None
         self._alone = alone

@@ -6,7 +6,7 @@ does not; a tick without either writes nothing. Nothing in a run depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -44,15 +44,21 @@ class NotedError(NamedTuple):
 class ErrorFile:
     """Writes the error of one run.
 
+    Parameters
+    ----------
+    is_ours : callable
+        Whether this process has the run; the file is that of the process that has it.
+
     Attributes
     ----------
     is_noted : bool
         Whether an error or a warning was written last, the end of which is to be written too.
     """
 
-    def __init__(self, filesystem: Filesystem, path: Path) -> None:
+    def __init__(self, filesystem: Filesystem, path: Path, is_ours: Callable[[], bool]) -> None:
         self._filesystem = filesystem
         self._path = path
+        self._is_ours = is_ours
         self._noted: NotedError | None = None
         self.is_noted = False
 
@@ -67,7 +73,8 @@ class ErrorFile:
         noted = noted._replace(warnings=tuple(warnings))
         self._noted, self.is_noted = noted, bool(words or noted.warnings)
         try:
-            replace_whole(self._filesystem, self._path, dump(noted._asdict()) + b"\n")
+            if self._is_ours():
+                replace_whole(self._filesystem, self._path, dump(noted._asdict()) + b"\n")
         except (OSError, StateError):
             return
 
