@@ -39,6 +39,8 @@ def test_a_process_that_lost_its_run_to_another_one_does_nothing(act, caplog):
         act(made, process)
         made.disk.unlink(lock.path)
         lock.acquire()
+        for view in views:
+            made.disk.plant(view, b"theirs")
 
     assert made.live(minute(84), [Action(LOST, loses)])
     sent = [call.request for call in made.wire.calls if call.at >= LOST]
@@ -47,6 +49,7 @@ def test_a_process_that_lost_its_run_to_another_one_does_nothing(act, caplog):
     assert "docs/orders.md, locked_out" in caplog.text
     assert f"{made.wanted[0][0]}:{once.name} is held by" in caplog.text
     assert noted_error(made.disk, made.home.error(lost)) is None  # it is that of the other one
+    assert [made.disk.read(view, limit=1_000) for view in views] == [b"theirs"] * len(views)
     lock.release()  # the other one has ended
     assert made.live(minute(90))
     is_held = act is stop_is_cancelled

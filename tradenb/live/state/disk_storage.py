@@ -247,15 +247,16 @@ class DiskStorage(RequestFiles):
         return self._recording.read(since)
 
     def _write_views(self) -> None:
-        """Write the views if they show something else now; they are never read as truth."""
+        """Write the views of an own run if they show something else now; never read as truth."""
         state = self._body["state"]
         shown = state["signal"], state["scheduled"], state["milestones"]
         if shown == self._shown:
             return
         try:
-            write_views(self._filesystem, run_views(self._views, self.generation))
-            self._shown = shown
-        except StateError as error:
+            if self.lock.is_ours():
+                write_views(self._filesystem, run_views(self._views, self.generation))
+                self._shown = shown
+        except (StateError, OSError) as error:
             log.warning("%s", error)
 
     def start_over(self) -> None:
