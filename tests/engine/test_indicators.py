@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 
 import numpy as np
@@ -148,9 +149,10 @@ def test_one_name_in_two_timeframes_is_refused():
         at(values, 600)["last"]
 
 
-def cell(made, text, *, number=1):
+def cell(made, text, *, number=1, name=""):
     """Run a notebook cell that declares indicators of the strategy dip."""
-    exec(compile(text, f"cell {number}", "exec"), {"dip": made, "__name__": "__main__"})
+    space = {"dip": made, "__name__": "__main__"}
+    exec(compile(text, name or f"cell {number}", "exec"), space)
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["the same file", "another file"])
@@ -177,6 +179,46 @@ def test_a_cell_may_declare_indicators_of_one_name_on_two_timeframes_and_is_run_
     for _ in range(2):
         cell(made, text)
         assert sorted(item.timeframe for item in made.declared) == ["15m", "1h"]
+
+
+TWO_OF_ONE_NAME = [
+    "dip.indicators('15m')(lambda df: {'a': 1})\ndip.indicators('15m')(lambda df: {'b': 2})",
+    "dip.indicators('15m')(lambda df: {'a': 1}); dip.indicators('15m')(lambda df: {'b': 2})",
+    "@dip.indicators('15m')\ndef _(df): return {}\n@dip.indicators('15m')\ndef _(df): return {}",
+    "for n in (3, 5):\n    @dip.indicators('15m')\n    def _(df, n=n): return {f'mean {n}': n}",
+    "def all(on):\n    on(lambda df: {'a': 1})\n    on(lambda df: {})\nall(dip.indicators('15m'))",
+]
+
+
+@pytest.mark.parametrize("text", TWO_OF_ONE_NAME)
+def test_two_functions_of_one_name_in_one_cell_do_not_replace_each_other(text, monkeypatch):
+    monkeypatch.setitem(linecache.cache, "cell 1", (len(text), None, text.splitlines(True), ""))
+    made = strategy()
+    with pytest.raises(SpecError, match=r"on 15m are named '.*'; name each with its own def, or"):
+        cell(made, text)
+
+
+def test_a_function_of_a_file_that_was_edited_replaces_the_one_before(tmp_path):
+    made, text = (
+        strategy(),
+        "@dip.indicators('15m')\ndef mean(df):\n    return {'mean': df.close}\n",
+    )
+    for above in ("", "# a line more\n"):
+        (tmp_path / "own.py").write_text(above + text)
+        cell(made, above + text, name=str(tmp_path / "own.py"))
+        (item,) = made.declared
+        assert item.function.__code__.co_firstlineno == 1 + bool(above)
+
+
+@pytest.mark.parametrize("again", ["declare(5)", "declare(3)"])
+def test_a_helper_or_a_method_that_is_called_again_replaces_what_it_declared(again):
+    made = strategy()
+    space = {"dip": made, "__name__": "__main__"}
+    text = "def declare(n):\n    @dip.indicators('15m')\n    def mean(df): return {'mean': n}"
+    exec(compile(text, "cell 1", "exec"), space)
+    for call in ("declare(3)", again):
+        exec(call, space)
+        assert len(made.declared) == 1
 
 
 def test_lambdas_of_two_cells_are_two():

@@ -6,9 +6,11 @@ in the module, comments, annotations or places. A value that cannot be compared 
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import inspect
+import linecache
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -52,6 +54,42 @@ def identity_of(function: object) -> tuple[str, str]:
         return _name(named)
     module, name = _name(owner if inspect.isclass(owner) else type(owner))
     return module, f"{name}.{getattr(function, '__name__', '')}"
+
+
+def code_of(function: Any) -> CodeType | None:
+    """Return the code of a function, without what is wrapped around it; None of what has none."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def are_two(one: Any, other: Any) -> bool:
+    """Tell whether functions of one name are two: their file has both, or a loop made them."""
+    new, old = code_of(one), code_of(other)
+    if new is None or old is None or new.co_filename != old.co_filename:
+        return False
+    if new is old:  # what a function makes may be made again by a second call
+        function = inspect.unwrap(one)
+        looped = inspect.isfunction(function) and "<locals>" not in function.__qualname__
+        looped = looped and function is not inspect.unwrap(other)
+        return looped and fingerprint(one) != fingerprint(other)
+    return _place(new) != _place(old) and {_place(new), _place(old)} <= _places_in(new.co_filename)
+
+
+def _place(code: CodeType) -> tuple[object, ...]:
+    return code.co_name, code.co_firstlineno, *code.co_positions()
+
+
+def _places_in(file: str) -> set[tuple[object, ...]]:
+    """Return the places of all functions in a file or a cell, as its text is now."""
+    linecache.checkcache(file)
+    text = "".join(linecache.getlines(file))
+    try:
+        left = [compile(text, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return set()
+    for code in left:
+        left += [each for each in code.co_consts if isinstance(each, CodeType)]
+    return {_place(code) for code in left}
 
 
 def fingerprint(function: object) -> str:

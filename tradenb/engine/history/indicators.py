@@ -8,16 +8,14 @@ function has seen.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
 from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.timeframe import iso
-from tradenb.engine.fingerprint import fingerprint, identity_of
+from tradenb.engine.fingerprint import are_two, code_of, fingerprint, identity_of
 from tradenb.engine.history.frames import floats_of, table_of
 from tradenb.engine.history.windows import Histories
 from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
@@ -67,12 +65,20 @@ class Indicator(NamedTuple):
         """
         if self.identity == other.identity:
             return True
-        new, old = _code_of(self.function), _code_of(other.function)
+        new, old = code_of(self.function), code_of(other.function)
         if self.identity[1:] != other.identity[1:] or new is None or old is None:
             return False
         if new is old or new.co_name == "<lambda>":
             return False
         return new.co_filename != old.co_filename or new.co_firstlineno == old.co_firstlineno
+
+    def refuse_beside(self, other: Indicator, what: str) -> None:
+        """Raise SpecError where it would replace another function, not itself declared again."""
+        if self.identity == other.identity and are_two(self.function, other.function):
+            raise SpecError(
+                f"{what}: two functions on {self.timeframe} are named {self.identity[2]!r}; name "
+                "each with its own def, or return all columns from one function"
+            )
 
     @property
     def fingerprint(self) -> str:
@@ -338,11 +344,6 @@ def _check_window(item: Indicator, windowed: dict[str, _Column], whole: dict[str
                 f"{right!r} over all {len(column.values)}; the difference is above tolerance = "
                 f"{item.tolerance:g}; use a longer window or a larger tolerance"
             )
-
-
-def _code_of(function: Function) -> CodeType | None:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return code if isinstance(code, CodeType) else None
 
 
 def nothing(_df: object) -> dict[str, object]:

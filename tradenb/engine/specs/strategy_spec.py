@@ -204,6 +204,8 @@ class StrategySpec(NamedSpec):
             made = item._replace(function=checked_function(function, what, "df"))
             if is_async(function):
                 raise SpecError(f"{what} must be a plain function, not an async one")
+            for own in self._indicators:
+                made.refuse_beside(own, what)
             others = [own for own in self._indicators if not made.replaces(own)]
             self._indicators = (*others, made)
             return function
