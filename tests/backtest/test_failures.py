@@ -78,6 +78,21 @@ def test_candles_taken_for_a_frame_are_told_from_one(wrong):
     assert said in note
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda ctx: ctx.price[-2], lambda ctx: ctx.price.iloc[-2], lambda ctx: ctx.price.shift(1)],
+)
+def test_a_value_of_now_that_is_taken_for_a_series_is_told_from_one(wrong):
+    note = run(wrong).event_list[0].note
+    assert "; ctx.price and ctx.indicators[...] are one number each, " in note
+    assert "(line " in note
+
+
+def test_a_number_of_the_users_is_not_told_of_indicators():
+    note = run(lambda ctx: ctx.candles("5m", 1).close.item()[0]).event_list[0].note
+    assert "'float' object is not subscriptable (line" in note
+
+
 def test_an_array_of_the_users_is_not_told_of_frames():
     note = run(lambda ctx: ctx.candles("5m", 1).close.nothing).event_list[0].note
     assert "DataFrame" not in note

@@ -136,6 +136,9 @@ def test_a_position_is_a_word_or_a_sign(position):
         ({"minutes": "soon"}, "'minutes' must hold numbers"),
         ({"minutes": np.full(480, np.timedelta64(1, "h"))}, "must hold numbers, was timed"),
         ({"entry": np.full(480, 1j)}, "'entry' must hold numbers, was complex128"),
+        ({"stop_loss": tn.percent(2)}, r"; tn.percent\(2\) .* as df.close \* \(1 - 2 / 100\)$"),
+        ({"stop_loss": [tn.percent(2)] * 480}, r"as df.close \* \(1 - 2 / 100\)$"),
+        ({"take_profit": tn.distance(3)}, r"; tn.distance\(3\) .* such as df.close - 3$"),
     ],
 )
 def test_columns_that_cannot_be_read_are_refused(changes, words):

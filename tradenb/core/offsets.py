@@ -22,6 +22,11 @@ class Percent:
     def __repr__(self) -> str:
         return f"tn.percent({shown(self.value)})"
 
+    def __float__(self) -> float:
+        """Refuse to be a number of a table."""
+        such = f"df.close * (1 - {shown(self.value)} / 100)"
+        raise TypeError(f"{self!r} is for one candidate; a column takes prices, such as {such}")
+
     def level(self, base: float, sign: int) -> float | None:
         """Return the price above (sign 1) or below (-1) a base; None if it is not a number."""
         value = positive(self.value)
@@ -36,6 +41,11 @@ class Distance:
 
     def __repr__(self) -> str:
         return f"tn.distance({shown(self.value)})"
+
+    def __float__(self) -> float:
+        """Refuse to be a number of a table."""
+        such = f"df.close - {shown(self.value)}"
+        raise TypeError(f"{self!r} is for one candidate; a column takes prices, such as {such}")
 
     def level(self, base: float, sign: int) -> float | None:
         """Return the price above (sign 1) or below (-1) a base; None if it is not a number."""

@@ -51,6 +51,10 @@ _OTHER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("balance", "cash", "equity", "free", "portfolio"), ("account", "balance")),
 }
 _FRAME: Final = "; ctx.frame(...) is a DataFrame"
+_OF_NOW: Final = (
+    "; ctx.price and ctx.indicators[...] are one number each, as of the last closed candle; for "
+    "earlier ones declare another column with .shift(1), or use ctx.candles(...)"
+)
 _OF_ACCOUNT: Final = AccountView.__annotations__
 
 
@@ -128,6 +132,10 @@ def words_of(error: BaseException) -> str:
             text += "; ctx.account is None without account=tn.Account(...)"
         if text.startswith("'numpy.ndarray' object has no attribute") and _is_of_series(error):
             text += _FRAME
+        if text.startswith("'float' object is not sub") or (
+            text.startswith("'float' object has no attribute") and _is_of_series(error)
+        ):
+            text += _OF_NOW if {"price", "indicators"} & {*trace.tb_frame.f_code.co_names} else ""
     return f"{type(error).__name__}: {text}{where}"
 
 
