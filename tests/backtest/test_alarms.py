@@ -228,6 +228,20 @@ def test_sizes_that_change_nothing_and_fractions_meant_as_percents_are_warned_of
     assert said in result.warnings
 
 
+@pytest.mark.parametrize("amount", [1.0, 500])
+def test_an_add_that_looks_like_money_is_warned_of(amount):
+    def grown(ctx):
+        if ctx.position is None:
+            return tn.long(stop_loss=0.9 * ctx.price)
+        return tn.add(amount) if ctx.position.entries == 1 else None
+
+    result = played(grown, manage=True)
+    adds = (result.events.kind == "added").sum()
+    assert adds > 1
+    said = f"amount=500 of {adds} adds means 500 times the cost of the first entry; 1 adds"
+    assert (f"{said} as much again" in result.warnings) == (amount == 500)
+
+
 def test_a_target_of_a_short_that_looks_like_a_percent_is_warned_of():
     def sold(ctx):
         target = 3 if ctx.when.minute else tn.percent(60)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tradenb.view.event_frames import Coverages
 
 _SMALL: Final = 0.1  # percent: less than the costs of most markets
+_LARGE_ADD: Final = 20  # first entries: more than strategies that double a few times add
 
 
 def caveats(
@@ -30,11 +31,12 @@ def caveats(
     asks_lost: int,
     troubled: Sequence[Event],
     coverage: Coverages,
-    opened: Sequence[Event],
+    entered: Sequence[Event],
     cut: Sequence[float],
 ) -> list[str]:
     """Return the sentences, the most important first."""
     candles = {each.state.symbol: each.candles for each in session.instances}
+    opened = [event for event in entered if event.kind == "opened"]
     pairs = [(event.at, event.signal) for event in opened if isinstance(event.signal, Signal)]
     signals = [signal for _, signal in pairs]
     return [
@@ -47,6 +49,7 @@ def caveats(
         *_small_targets(signals),
         *_idle_waits(pairs),
         *_idle_sizes(session, trades),
+        *_large_adds([event.fraction or 0 for event in entered if event.kind == "added"]),
         *_cut_sizes(cut),
         *_idle_funding(session),
         *gap_notes(candles, trades),
@@ -116,6 +119,16 @@ def _idle_sizes(session: Session, trades: Sequence[Trade]) -> Iterator[str]:
         yield (
             f"size= of {plural(sized, 'trade')} changes no figure without account=tn.Account(...): "
             "each is a percent of what its position cost"
+        )
+
+
+def _large_adds(amounts: Sequence[float]) -> Iterator[str]:
+    """Name amounts of `add` that look like money; they count in first entries."""
+    large = [amount for amount in amounts if amount >= _LARGE_ADD]
+    if large:
+        yield (
+            f"amount={large[0]:g} of {plural(len(large), 'add')} means {large[0]:g} times the cost "
+            "of the first entry; 1 adds as much again"
         )
 
 

@@ -199,7 +199,7 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
             cut=[share for book in session.accounts for share in book.cut]
             if found.fast is None
             else found.fast.cut,
-            opened=[event for event in found.told if event.kind == "opened"],
+            entered=[event for event in found.told if event.kind in ("opened", "added")],
         )
     )
     notes = getattr(run.plan.source, "market_notes", None)
