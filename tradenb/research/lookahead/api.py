@@ -199,7 +199,7 @@ def lookahead(
     they are need no proof.
     Such rows are leaking where they go with the returns after them far more than by chance and
     than the candles before them do, and decisions change without them.
-    A single number that was made in such a way looks like any other constant.
+    A single number that is not made of `tn.candles` there looks like any other constant.
 
     Examples
     --------
