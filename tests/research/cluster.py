@@ -1,4 +1,4 @@
-"""Sweeps in real processes, as a script: `python cluster.py pools|dask FOLDER`.
+"""Sweeps in real processes, as a script: `python cluster.py CASE FOLDER`.
 
 What is defined here belongs to `__main__`, as in a notebook, and has to travel by value.
 """
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,8 @@ HOLD = (13, 50, 1)
 
 def crossing(fast, slow, odd):
     flag = os.environ.get("HELD_UNTIL")
+    if os.environ.get("DEADLY") and (fast, slow, odd) == HOLD and multiprocessing.parent_process():
+        os.kill(os.getpid(), signal.SIGKILL)
     if flag and (fast, slow, odd) == HOLD and multiprocessing.parent_process() is not None:
         Path(flag).with_suffix(".pid").write_text(str(os.getpid()))
         while not Path(flag).exists():
@@ -108,23 +111,34 @@ def pools(folder):
     sys.stdout.write("the same\n")
 
 
-def dask(folder):
-    from distributed import Client, LocalCluster
+def dask_of_one(folder):
+    """The worker that is killed holds the only copy of the candles."""
+    dask(folder, workers=1)
 
+
+def deadly(folder):
+    """A trial kills its worker each time, and then there is none."""
+    os.environ["DEADLY"] = "1"
+    with started(folder, 1) as (cluster, client):
+        with pytest.raises(tn.StateError, match="trials were lost 4 times with the workers"):
+            sweep(folder / "kept", client)
+        assert 0 < len(lines(folder / "kept")) < COMBINATIONS
+        cluster.scale(0)
+        while client.scheduler_info()["workers"]:
+            time.sleep(0.02)
+        with pytest.raises(tn.StateError, match=r"took no candles .*No valid workers found"):
+            sweep(folder / "kept", client)
+    with pytest.raises(tn.StateError, match=r"took no candles .*see that its scheduler and a work"):
+        sweep(folder / "kept", client)
+    pd.testing.assert_frame_equal(sweep(folder / "kept"), sweep(folder / "here"), check_exact=True)
+    sys.stdout.write("the same\n")
+
+
+def dask(folder, workers=2):
     expected = sweep(folder / "here")
     os.environ["HELD_UNTIL"] = str(folder / "flag")
     kill_the_holder(folder / "flag")
-    with (
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            local_directory=str(folder),
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with started(folder, workers) as (_, client):
         found = sweep(folder / "dask", client)
     assert (folder / "flag").exists()
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -132,5 +146,24 @@ def dask(folder):
     sys.stdout.write("the same\n")
 
 
+@contextmanager
+def started(folder, workers):
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            local_directory=str(folder),
+        ) as cluster,
+        Client(cluster, timeout="5s") as client,
+    ):
+        yield cluster, client
+
+
 if __name__ == "__main__":
-    {"pools": pools, "dask": dask}[sys.argv[1]](Path(sys.argv[2]))
+    cases = {"pools": pools, "dask": dask, "dask_of_one": dask_of_one, "deadly": deadly}
+    cases[sys.argv[1]](Path(sys.argv[2]))

@@ -601,7 +601,7 @@ def test_arguments_that_cannot_work_are_refused(sweep):
         tn.sweep(factory(1.01, 0.99), grid=GRID, symbols="BTCUSDT", exchange=WALK)
 
 
-@pytest.mark.parametrize("where", ["pools", "dask"])
+@pytest.mark.parametrize("where", ["pools", "dask", "dask_of_one", "deadly"])
 def test_worker_processes_make_the_same_table_and_one_that_is_killed_loses_nothing(where, tmp_path):
     done = subprocess.run(
         [sys.executable, str(SCRIPT), where, str(tmp_path)],

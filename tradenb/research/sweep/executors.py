@@ -21,7 +21,10 @@ from tradenb.research.sweep.sweep_cache import SweepCache
 from tradenb.research.sweep.sweep_trial import Packed, Row, Settings, failed, run_packed, trial
 
 Done = tuple[list[int], list[Row]]
+Chunk = tuple[list[int], list[Combination]]
 _CHUNKS: Final = 32
+_LOSSES: Final = 4
+"""How often trials are sent to a Dask cluster whose workers die with the candles."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Trials:
     waiting: list[tuple[int, Combination]]
     cache: SweepCache
 
-    def chunks(self) -> Iterator[tuple[list[int], list[Combination]]]:
+    def chunks(self) -> Iterator[Chunk]:
         """Cut the trials into pieces that are worth a message."""
         size = max(1, len(self.waiting) // _CHUNKS)
         for first in range(0, len(self.waiting), size):
@@ -116,27 +119,69 @@ def _in_pool(trials: Trials, executor: Any) -> Iterator[Done]:
 
 
 def _on_dask(trials: Trials, client: Any) -> Iterator[Done]:
+    """Send candles and trials, and again what was lost.
+
+    The scheduler removes copies of the candles that no trial waits for. When the last worker that
+    has one dies, it cancels all trials that need them.
+    """
+    waiting = list(trials.chunks())
+    for _ in range(_LOSSES):
+        lost = []
+        for at, chunk, rows in _sent_to_dask(trials, client, waiting):
+            if rows is None:
+                lost.append((at, chunk))
+            else:
+                yield at, rows
+        waiting = lost
+        if not waiting:
+            return
+    count = sum(len(at) for at, _ in waiting)
+    raise StateError(
+        f"{count} of {len(trials.waiting)} trials were lost {_LOSSES} times with the workers of "
+        f"the cluster; what was finished is kept in {trials.cache.path}: look at the logs of the "
+        "workers (their memory first), then call the sweep again, and it continues from there"
+    )
+
+
+def _sent_to_dask(
+    trials: Trials, client: Any, chunks: list[Chunk]
+) -> Iterator[tuple[list[int], list[Combination], list[Row] | None]]:
+    """Yield each chunk as it comes with its rows, or with None where it was lost."""
     import distributed
 
     as_completed: Any = distributed.as_completed
     factory, key = trials.packed()
-    held = client.scatter([trials.columns()], broadcast=True, hash=False)[0]
+    try:
+        held = client.scatter([trials.columns()], broadcast=True, hash=False)[0]
+    except (TimeoutError, OSError, RuntimeError, concurrent.futures.CancelledError) as error:
+        raise StateError(
+            f"the Dask cluster took no candles ({type(error).__name__}: {error}): see that its "
+            f"scheduler and a worker run, then call the sweep again; what was finished is kept in "
+            f"{trials.cache.path}"
+        ) from error
     futures = {}
     try:
-        for at, chunk in trials.chunks():
+        for at, chunk in chunks:
             future = client.submit(
                 run_packed, factory, held, key, trials.settings, chunk, pure=False, retries=2
             )
             futures[future.key] = (future, at, chunk)
         for future in as_completed([item[0] for item in futures.values()], raise_errors=False):
             _, at, chunk = futures[future.key]
-            error = future.exception()
-            if error is None:
-                yield at, future.result()
-            else:
-                yield at, [failed(f"{type(error).__name__}: {error}") for _ in chunk]
+            try:
+                yield at, chunk, _rows_of(future, len(chunk))
+            except concurrent.futures.CancelledError:
+                yield at, chunk, None
     finally:
         client.cancel([item[0] for item in futures.values()])
+
+
+def _rows_of(future: Any, count: int) -> list[Row]:
+    error = future.exception()
+    if error is None:
+        rows: list[Row] = future.result()
+        return rows
+    return [failed(f"{type(error).__name__}: {error}") for _ in range(count)]
 
 
 def _in_files(trials: Trials) -> Sequence[Packed]:
