@@ -109,6 +109,22 @@ def test_with_missing_minutes_too(monkeypatch):
     assert len(runs[0][1]) > 100
 
 
+@pytest.mark.parametrize("kind", ["bracket", "minutes", "trail", "waits"])
+def test_a_market_that_is_closed_where_a_block_ends(kind, monkeypatch):
+    end = 7 * 1_440
+    times = [minute(n) for n in range(end + 900) if not end - 405 < n < end + 405]
+    frame = tn.frame_exchange(_frame(market(5, end + 900), times))
+    runs = []
+    for quiet in (True, False):
+        made, seen = managed(kind, 3, looks=True, every="15m")
+        if not quiet:
+            looked_at_each_time(monkeypatch)
+        result = tn.backtest.run("S0", strategy=made, exchange=frame)
+        runs.append((told(result), seen, result.ask_rows))
+    assert runs[0] == runs[1]
+    assert any(at > minute(end) for _, at, *_ in runs[0][1])
+
+
 @pytest.mark.parametrize("kind", ["bracket", "trail", "ladder"])
 def test_risk_rules_see_what_others_hold_while_it_is_asked(kind, monkeypatch):
     rows = {name: market(place, COUNT) for place, name in enumerate(SYMBOLS)}

@@ -63,6 +63,15 @@ def test_what_is_cut_to_the_free_money_says_to_which_part(settings, share):
     assert found.is_cut is (share < 0.97)
 
 
+@pytest.mark.parametrize("free", [2e-13, 9e-7, 1.2e-6])
+def test_what_rounding_left_of_the_free_money_buys_nothing(free):
+    found = given(RICH._replace(free=free), percent=100.0)
+    assert isinstance(found, Refusal) is (free < 1e-6)
+    if isinstance(found, Refusal):
+        assert found.name == "funds"
+        assert found.words == f"{free:.8g} is left for an entry; free are {free:.8g}"
+
+
 @pytest.mark.parametrize(
     ("settings", "name", "words"),
     [

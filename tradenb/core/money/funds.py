@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tradenb.core.money.account import Account
 from tradenb.core.money.market import Market
 from tradenb.core.money.position_money import Grant
 from tradenb.core.risk import Refusal
 from tradenb.core.signal import Signal
+
+# An entry that is cut to less of itself gets what rounding left, not money.
+NOTHING: Final = 1e-9
 
 
 class Funds(NamedTuple):
@@ -58,7 +61,7 @@ def grant(
     share = 1.0
     if not fixed and (most := funds.free / (1 / account.leverage + fee)) < wanted:
         wanted, share = most, most / wanted
-    if wanted <= 0:
+    if wanted <= 0 or share < NOTHING:
         return _refused("funds", f"{wanted:.8g} is left for an entry; free are {funds.free:.8g}")
     stake, quantity = wanted, wanted / paid
     if market is not None:

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any, Protocol
 
 from tradenb.core.lifecycle.machine import answer
-from tradenb.core.lifecycle.state import ASKS, NOT_ASKED, NeedCandidate, Step
+from tradenb.core.lifecycle.state import ASKS, NOT_ASKED, NeedCandidate, NeedCandles, Step
 from tradenb.engine.call import Call
 from tradenb.engine.session.instance import Instance
 from tradenb.engine.session.notices import SkipReason
@@ -96,8 +96,10 @@ def go_through(session: Asking, instance: Instance, quiet: QuietSpan, at: int) -
         instance.quiet, need = quiet, NeedCandidate(at, at, managed=True)
         session.schedule.add(at, ASKS, instance.place, Step(at, ASKS, quiet.state, (), need))
         return None
-    instance.quiet = None
-    return session.put(instance, quiet.next_step(at))
+    instance.quiet, step = None, quiet.next_step(at)
+    if type(step.need) is NeedCandles and step.state.cursor == quiet.state.cursor:
+        return None  # no candle closes up to there
+    return session.put(instance, step)
 
 
 def _ask_in(session: Asking, instance: Instance, quiet: QuietSpan, *, alone: bool) -> Asks:
