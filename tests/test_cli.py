@@ -111,6 +111,5 @@ def test_the_module_is_the_command_line():
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout == f"tradenb {tradenb.__version__}\n"

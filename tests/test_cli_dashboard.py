@@ -24,7 +24,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
         assert told["control"] is False
         # Without the token; urllib keeps no cookies.
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(told["url"].split("?")[0], timeout=20)
+            urllib.request.urlopen(told["url"].split("?")[0], timeout=60)
         refused.value.close()
         assert refused.value.code == 403
         server.send_signal(signal.SIGTERM)

@@ -54,7 +54,7 @@ def started(*arguments: str) -> tuple[str, set[str]]:
     """Return what a command printed in a process of its own, and the modules that it loaded."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     *words, modules = done.stdout.splitlines()
     return "\n".join(words), set(modules.split())

@@ -33,7 +33,7 @@ def loaded_after(source: str) -> set[str]:
     """The top-level modules that a fresh interpreter has after a line."""
     script = f"import json, sys\n{source}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 

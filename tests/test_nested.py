@@ -27,7 +27,6 @@ def run(source: str) -> str:
         [sys.executable, "-W", "error", "-c", textwrap.dedent(source)],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     lines = (done.stdout + done.stderr).strip().splitlines()

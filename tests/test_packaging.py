@@ -201,7 +201,7 @@ def test_a_test_that_waits_for_a_thread_for_ever_ends_its_process_and_is_named(t
     given = [str(tmp_path), "-c", str(TOP / "pyproject.toml"), *quick]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *given],
-        capture_output=True, text=True, check=False, timeout=100,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "in test_a_worker_that_never_returns" in done.stderr

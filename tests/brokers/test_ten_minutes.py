@@ -100,7 +100,6 @@ def test_the_steps_lead_to_an_armed_account_and_an_end(tmp_path):
 def run(verb, folder, environment):
     return subprocess.run(
         command(verb), cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        timeout=60,
     )  # fmt: skip
 
 
@@ -146,7 +145,7 @@ def test_a_server_of_its_own_is_reached_by_bot_and_commands(tmp_path):
                 try:
                     assert "running BTCUSDT:buyer" in bot.stdout.readline()
                     states = (tmp_path / "dump").glob
-                    until(lambda: any(map(looked, states("data/state/*/*.json"))), "a look", 75)
+                    until(lambda: any(map(looked, states("data/state/*/*.json"))), "a look")
                 finally:
                     bot.kill()
             ran = subprocess.run(

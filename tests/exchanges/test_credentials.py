@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, RULES, exchange_on, loaded, served
+from tests.exchanges.wire import END, RULES, SHORT, exchange_on, loaded, served
 from tests.sources import MINUTE, T0
 from tradenb.exchanges.ccxt.credentials import check_secrets, read_secrets
 from tradenb.exchanges.ccxt.portal import portal
@@ -102,7 +102,7 @@ def test_fault_72_a_key_is_in_no_repr_no_pickle_and_no_name_of_the_object():
 @pytest.mark.parametrize("kind", ["unavailable", "html", "truncated", "banned", "silence", "reset"])
 def test_fault_72_a_key_is_in_no_error_no_traceback_and_no_log(kind, caplog):
     with served() as server, caplog.at_level(logging.DEBUG):
-        ex = exchange_on(server, timeout=1_000, **HIDDEN)
+        ex = exchange_on(server, **SHORT.get(kind, {}), **HIDDEN)
         loaded(ex, end=T0 + 10 * MINUTE)
         server.trouble(kind, path="")
         with pytest.raises(tn.TradenbError) as refused:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 
 import tradenb as tn
-from tests.exchanges.wire import END, ROWS, as_frame, exchange_on, loaded, same, served
+from tests.exchanges.wire import END, ROWS, SHORT, as_frame, exchange_on, loaded, same, served
 from tests.sources import MINUTE, T0, frame
 from tradenb.testing.server.server_candles import ServerClock
 
@@ -27,14 +26,12 @@ class Monotonic:
 
 def test_fault_34_an_exchange_that_does_not_answer_is_given_up():
     with served() as server:
-        ex = exchange_on(server, timeout=1_000)
+        ex = exchange_on(server, **SHORT["silence"])
         trouble = server.trouble("silence")
-        began = time.monotonic()
         with pytest.raises(
             tn.ExchangeError, match=r"failed 1 times.*did not respond in time"
         ) as refused:
             loaded(ex, rules=NONE)
-        assert time.monotonic() - began < 20
         assert refused.value.retryable
         trouble.end()
         assert same(loaded(ex).candles, as_frame())
@@ -52,7 +49,7 @@ def test_fault_34_also_where_ccxt_itself_would_wait_for_ever(monkeypatch):
 @pytest.mark.parametrize("kind", ["drip", "half_close", "reset"])
 def test_fault_35_an_answer_that_does_not_come_whole_is_asked_for_again(kind):
     with served() as server:
-        ex = exchange_on(server, timeout=1_000)
+        ex = exchange_on(server, **SHORT.get(kind, {}))
         trouble = server.trouble(kind, times=2, seconds=0.05)
         assert same(loaded(ex).candles, as_frame())
         assert trouble.met == 2
@@ -61,7 +58,7 @@ def test_fault_35_an_answer_that_does_not_come_whole_is_asked_for_again(kind):
 @pytest.mark.parametrize("kind", ["drip", "half_close", "reset"])
 def test_fault_35_an_answer_that_never_comes_whole_is_a_retryable_error(kind):
     with served() as server:
-        ex = exchange_on(server, timeout=300)
+        ex = exchange_on(server, **SHORT.get(kind, {}))
         server.trouble(kind, seconds=0.05)
         with pytest.raises(tn.ExchangeError, match="failed 1 times") as refused:
             loaded(ex, rules=NONE)

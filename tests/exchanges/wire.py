@@ -15,6 +15,8 @@ from tradenb.testing.server.server_candles import ServerClock
 ROWS = market(11, 3_000)
 END = T0 + 3_000 * MINUTE
 RULES = Rules(candle_retries=2, candle_retry_seconds=0)
+# What never comes is waited for so long; on a busy machine what does come may take as long.
+SHORT = {"drip": {"timeout": 1_000}, "silence": {"timeout": 1_000}}
 # The limiter of ccxt is tested by itself; elsewhere it would only make the tests slow.
 FAST = {"enableRateLimit": False}
 

@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_in_a_script_with_its_orders(fresh):
             process=True,
         )
         looked = _looks(server)
-        until(lambda: _looks(server) > looked, "a look at the protection", 60)
+        until(lambda: _looks(server) > looked, "a look at the protection")
         assert orders_of(run) == before
         assert posted(server) == ["order", "orderList/oco"]
         run.release()

@@ -100,7 +100,7 @@ class Quick:
         self.supervisor.close()
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> Any:
+def until(condition: Callable[[], object], what: str, seconds: float = 120.0) -> Any:
     """Wait for a condition and return what it gave; fail with words when it does not come."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

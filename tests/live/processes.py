@@ -105,9 +105,9 @@ class Child:
                 assert self._line(word), f"ended with {self.process.returncode}: {self.words}"
             return self._line(word)
 
-        return until(found, f"a line with {word} of {self.words}", 40)[word]
+        return until(found, f"a line with {word} of {self.words}")[word]
 
-    def ended(self, seconds: float = 60) -> int:
+    def ended(self, seconds: float = 120) -> int:
         """Wait for the end and return the exit code."""
         code = self.process.wait(seconds)
         for reader in self._readers:

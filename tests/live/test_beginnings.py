@@ -85,7 +85,7 @@ def test_a_run_whose_exchange_does_not_answer_is_released_at_once(quick, gate, h
     run = quick.start(tn.strategy("calm", every="1m")(never), exchange=source)
     assert asked.wait(60)
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     assert run.status == "idle"
 
 
@@ -113,7 +113,7 @@ def test_a_stop_that_was_given_before_the_release_is_obeyed(quick, gate):
     run.release()
     assert not run.wait(0.5)  # a few looks of the loop
     gate.set()
-    assert run.wait(20)
+    assert run.wait(60)
     assert run.status == "done"
 
 
@@ -123,7 +123,7 @@ def test_a_stop_that_was_given_before_the_release_of_a_position_is_obeyed(quick,
     run = quick.start(spec)
     until(lambda: run.position, "a position")
     run.release()
-    assert run.wait(20)
+    assert run.wait(60)
     slow = Slow(quick.exchange, gate)
     again = quick.start(spec, exchange=slow)
     assert slow.asked.wait(60)
@@ -131,7 +131,7 @@ def test_a_stop_that_was_given_before_the_release_of_a_position_is_obeyed(quick,
     again.release()
     assert not again.wait(0.5)  # a few looks of the loop
     gate.set()
-    assert again.wait(20)
+    assert again.wait(60)
     assert again.stopping
     assert again.position
 

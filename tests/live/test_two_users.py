@@ -64,7 +64,7 @@ def test_fault_88_a_dashboard_and_a_stop_of_root_leave_the_run_of_another_user_t
     given = [sys.executable, "-c", RUN, str(theirs), str(NOBODY)]
     with subprocess.Popen(given, stdout=subprocess.PIPE, text=True) as process:
         try:
-            (run,) = until(lambda: tn.live.attach(theirs), "the run", 60)
+            (run,) = until(lambda: tn.live.attach(theirs), "the run")
             until(lambda: run.position, "a position")
             before = {path for path in theirs.rglob("*") if path.is_dir()}
             shown = tn.dashboard(home=theirs)

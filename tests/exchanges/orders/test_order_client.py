@@ -43,7 +43,8 @@ from tradenb.testing.venue.venue_requests import NewList, NewOrder, QueryAllOrde
 
 D = Decimal
 MARKET = OrderMarket(price_step=D("0.1"), size_step=D("0.0001"))
-PATIENCE_S = 30.0  # for whatever answers; where nothing is to come, a moment
+PATIENCE_S = 30.0  # for whatever answers
+MOMENT_S = 2.0  # where no answer is to come; the request has to be there by then
 
 
 def port_on(server, *, market=MARKET, now=None, seconds=PATIENCE_S, **options):
@@ -117,7 +118,7 @@ def test_it_is_dated_also_where_ccxt_signs_with_headers_and_body(server, monkeyp
 def test_nothing_makes_it_send_an_order_twice(server, answer):
     server.fault("accept", answer=answer, times=None, method="POST")
     own = {"maxRetriesOnFailure": 3, "order": {"maxRetriesOnFailure": 3}}
-    port = port_on(server, options=own, seconds=0.3 if answer == "silence" else PATIENCE_S)
+    port = port_on(server, options=own, seconds=MOMENT_S if answer == "silence" else PATIENCE_S)
     played(port, lambda it: it.submit(made(server.now())))
     assert len(posts(server)) == 1
 
@@ -148,7 +149,7 @@ def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server
     start = server.now()
     server.fault("late", seconds=2.4, method="POST")
     later = start + 600  # signed after some time in a queue
-    port = port_on(server, now=lambda: later, seconds=0.3)
+    port = port_on(server, now=lambda: later, seconds=MOMENT_S)
     server.clock.step(0.6 / 60)
     answer = played(port, lambda it: it.submit(made(start)))
     server.clock.step(2.4 / 60)
@@ -157,7 +158,7 @@ def test_a_request_dies_at_the_moment_of_its_order_whenever_it_was_signed(server
     assert len(server.venue.venue.orders) == 1  # at dies_at it is still in time
     server.fault("late", seconds=2.401, method="POST")
     start, later = server.now() - 600, server.now()
-    port = port_on(server, now=lambda: later, seconds=0.3)
+    port = port_on(server, now=lambda: later, seconds=MOMENT_S)
     played(port, lambda it: it.submit(made(start, attempt=2)))
     server.clock.step(3 / 60)
     server.venue.advance(server.now())
@@ -396,11 +397,11 @@ def test_an_overview_pages_by_days_and_by_ids(server, monkeypatch):
 
 @pytest.mark.parametrize("path", ["openOrders", "myTrades"])
 def test_a_light_look_without_an_answer_keeps_no_exit_waiting(server, path, monkeypatch):
-    monkeypatch.setattr(order_port, "LOOK_S", 0.3)
+    monkeypatch.setattr(order_port, "LOOK_S", MOMENT_S)
     server.fault("drop", answer="silence", path=path)
 
     async def life(port):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await port.open_orders(trades=True)
 
     found = played(port_on(server, seconds=60), life)

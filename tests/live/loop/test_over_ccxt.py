@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import tradenb as tn
+from tests.exchanges.wire import SHORT
 from tests.live.fast import until
 from tests.sources import MINUTE, T0, frame, market, minute
 from tradenb.bus import bus
@@ -241,7 +242,7 @@ PASSING = [
 @pytest.mark.parametrize(("kind", "more"), PASSING)
 def test_the_loop_lives_on_through_troubles_and_no_wrong_candle_enters(tmp_path, kind, more):
     rows, middle, end = frame(ROWS), minute(75), minute(100)
-    with Life({"BTCUSDT": rows}, tmp_path, timeout=1_000) as life:
+    with Life({"BTCUSDT": rows}, tmp_path, **SHORT.get(kind, {})) as life:
         life.live(middle)
         trouble = life.server.trouble(kind, **more)
         life.live(end)

@@ -80,7 +80,7 @@ def test_no_message_is_sent_twice_by_a_process_that_is_killed_and_started_again(
     command = ("-m", "tests.live.notifications.killed", str(tmp_path), "200")
     sink.open.clear()  # it hangs within the first message, which has arrived
     with child(*command, SINK_URL=sink.url) as process:
-        assert sink.arrived.acquire(timeout=40), process.words
+        assert sink.arrived.acquire(timeout=60), process.words
         process.process.kill()
         process.ended()
     sink.open.set()

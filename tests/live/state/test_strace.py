@@ -37,7 +37,6 @@ def _strace(folder: Path, repository: Path) -> list[Life]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
     )
     lives = []
     for kind, k, told, killed, status in (line.split() for line in found.stdout.splitlines()):

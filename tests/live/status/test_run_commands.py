@@ -186,7 +186,7 @@ def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path, reposit
         os.close(writer)
         os.close(reader)
         try:
-            (handle,) = until(tn.live.attach, "the run on disk", 40)
+            (handle,) = until(tn.live.attach, "the run on disk")
             handle.stop()
             assert found.wait(60) == 0
             assert found.stderr.read() == b""
@@ -200,7 +200,7 @@ def test_the_demo_lives_through_a_crash_and_its_reader_may_leave(tmp_path, repos
     more = ["--data", str(short)] if short.exists() else ["--days", "3"]
     arguments = ["-m", "tradenb", "demo", "--report", str(tmp_path / "r.html"), *more]
     with child(*arguments) as found:
-        assert found.ended(60) == 0, found.words
+        assert found.ended() == 0, found.words
         assert "killed (SIGKILL)" in found.words
         assert "\nequal: " in found.words
 

@@ -111,7 +111,7 @@ def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp
 @pytest.mark.realtime
 def test_an_error_of_a_bot_is_said_once(tmp_path):
     with child("-m", "tradenb", "run", bot(tmp_path / "bot.py", BROKEN)) as found:
-        until(lambda: sum("is dead" in line for line in found.lines) > 1, "two errors", 40)
+        until(lambda: sum("is dead" in line for line in found.lines) > 1, "two errors")
     assert not any("is dead" in line for line in found.errors)
 
 

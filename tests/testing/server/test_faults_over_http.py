@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.conftest import some_to_soak
+from tests.live.fast import until
 from tests.sources import T0, frame
 from tradenb.core.timeframe import MINUTE
 from tradenb.testing import ExchangeServer, ServerClock
@@ -64,27 +65,30 @@ def in_memory(fault):
 
 
 def over_http(fault, expected):
-    """Wait long for whatever answers in memory, and a moment where nothing comes."""
+    """Wait for whatever answers in memory, and where nothing comes, a moment from its arrival."""
     wire, clock = venue_with(fault), ServerClock(T0 + 2 * MINUTE)
     seen = []
     with ExchangeServer(CANDLES, clock=clock, venue=wire) as server:
         for call, (what, _, _) in zip(LIFE, expected, strict=True):
-            seen.append(ask(server, *call, patience_s=0.25 if what == "silence" else 30.0))
+            seen.append(ask(server, *call, answers=what != "silence"))
             clock.step(STEP_MINUTES)
         wire.advance(clock.now())
     return books(wire.venue), seen
 
 
-def ask(server, method, path, params, *, patience_s):
+def ask(server, method, path, params, *, answers):
     text = urlencode({**params, "timestamp": server.now(), "recvWindow": 5000})
     text += f"&signature={CREDENTIALS.sign(text)}"
     in_body = method == "POST"
     host = server.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=patience_s)
+    connection, count = http.client.HTTPConnection(host, timeout=60), len(server.requests)
     try:
         url = f"/api/v3/{path}" + ("" if in_body else f"?{text}")
         headers = {KEY_HEADER: CREDENTIALS.key}
         connection.request(method, url, body=text if in_body else None, headers=headers)
+        if not answers:
+            until(lambda: len(server.requests) > count, "the request")
+            connection.sock.settimeout(0.25)
         return read(connection.getresponse())
     except TimeoutError:
         return "silence", None, None
