@@ -119,6 +119,8 @@ def dask_of_one(folder):
 def deadly(folder):
     """A trial kills its worker each time, and then there is none."""
     os.environ["DEADLY"] = "1"
+    from distributed import Client
+
     with started(folder, 1) as (cluster, client):
         with pytest.raises(tn.StateError, match="trials were lost 4 times with the workers"):
             sweep(folder / "kept", client)
@@ -126,8 +128,11 @@ def deadly(folder):
         cluster.scale(0)
         while client.scheduler_info()["workers"]:
             time.sleep(0.02)
-        with pytest.raises(tn.StateError, match=r"took no candles .*No valid workers found"):
-            sweep(folder / "kept", client)
+        with (
+            Client(cluster, timeout="5s", set_as_default=False) as hasty,
+            pytest.raises(tn.StateError, match=r"took no candles .*No valid workers found"),
+        ):
+            sweep(folder / "kept", hasty)
     with pytest.raises(tn.StateError, match=r"took no candles .*see that its scheduler and a work"):
         sweep(folder / "kept", client)
     pd.testing.assert_frame_equal(sweep(folder / "kept"), sweep(folder / "here"), check_exact=True)
@@ -159,7 +164,7 @@ def started(folder, workers):
             dashboard_address=None,
             local_directory=str(folder),
         ) as cluster,
-        Client(cluster, timeout="5s") as client,
+        Client(cluster, timeout="240s") as client,  # a worker that died may be long in coming back
     ):
         yield cluster, client
 

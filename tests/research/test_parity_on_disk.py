@@ -235,7 +235,7 @@ def test_a_rehearsal_of_a_process_that_was_killed_is_compared_from_here(tmp_path
     key, home = Key("moving", "BTCUSDT"), find_home().rehearsal
     with child(bot(tmp_path / "rehearsal.py", LINES)) as dying:
         record = Recording(DiskFilesystem(), home.recording(key))
-        until(lambda: sum(1 for _ in record.read()) > 300 or dying.process.poll(), "progress", 60)
+        until(lambda: sum(1 for _ in record.read()) > 300 or dying.process.poll(), "progress")
         assert dying.process.poll() is None, dying.words
         dying.process.send_signal(signal.SIGKILL)
         dying.process.wait()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import math
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 
 import tradenb as tn
 from tradenb.engine.specs.registry import registry
-from tradenb.errors import UsageError
+from tradenb.errors import StateError, UsageError
 from tradenb.research.sweep.cache_key import sweep_key
 from tradenb.research.sweep.sweep_trial import Settings
 
@@ -588,6 +589,28 @@ def test_numpy_numbers_and_lists_of_combinations_are_taken(sweep):
     pd.testing.assert_frame_equal(whole, listed, check_exact=True)
 
 
+def test_what_was_finished_before_a_worker_died_is_kept(sweep, monkeypatch):
+    """Also where a busy machine looks at it after the pool is broken."""
+
+    def dies(*_):
+        raise BrokenExecutor("it was killed")
+
+    class Dying(ThreadPoolExecutor):
+        def submit(self, function, *given):
+            last = given[-1] == [{"gain": 1.02, "loss": 0.98}]
+            return super().submit(dies if last else function, *given)
+
+    def broken_first(futures):
+        return sorted(futures, key=lambda future: future.exception() is None)
+
+    monkeypatch.setattr(concurrent.futures, "as_completed", broken_first)
+    with Dying(1) as pool, pytest.raises(StateError, match=r"died \(it was killed\)"):
+        sweep(executor=pool)
+    made.clear()
+    sweep()
+    assert made[1:] == [(1.02, 0.98)]
+
+
 def test_arguments_that_cannot_work_are_refused(sweep):
     with pytest.raises(UsageError, match="executor must be None, an executor"):
         sweep(executor=5)
@@ -608,7 +631,6 @@ def test_worker_processes_make_the_same_table_and_one_that_is_killed_loses_nothi
         check=False,
         capture_output=True,
         text=True,
-        timeout=110,
         cwd=SCRIPT.parents[2],
     )
     assert done.stdout == "the same\n", done.stderr[-3000:]

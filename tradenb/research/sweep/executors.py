@@ -96,26 +96,31 @@ def _here(trials: Trials) -> Iterator[Done]:
 def _in_pool(trials: Trials, executor: Any) -> Iterator[Done]:
     factory, key = trials.packed()
     candles = _in_files(trials)
-    futures = {}
+    futures: dict[concurrent.futures.Future[list[Row]], list[int]] = {}
+    broken: BaseException | None = None
     try:
         for at, chunk in trials.chunks():
             try:
                 future = executor.submit(run_packed, factory, candles, key, trials.settings, chunk)
+            except concurrent.futures.BrokenExecutor as error:
+                broken = error
+                break
             except RuntimeError as error:
-                if isinstance(error, concurrent.futures.BrokenExecutor):
-                    raise
                 raise UsageError(f"the executor takes no more trials: {error}") from error
             futures[future] = at
         for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.result()
-    except concurrent.futures.BrokenExecutor as error:
-        raise StateError(
-            f"a worker process died ({error}); what was finished is kept in {trials.cache.path}: "
-            "call the sweep again with a new executor, and it continues from there"
-        ) from error
+            if isinstance(future.exception(), concurrent.futures.BrokenExecutor):
+                broken = future.exception()  # what was finished before may be looked at later
+            else:
+                yield futures[future], future.result()
     finally:
         for future in futures:
             future.cancel()
+    if broken is not None:
+        raise StateError(
+            f"a worker process died ({broken}); what was finished is kept in {trials.cache.path}: "
+            "call the sweep again with a new executor, and it continues from there"
+        ) from broken
 
 
 def _on_dask(trials: Trials, client: Any) -> Iterator[Done]:
