@@ -104,7 +104,7 @@ def test_what_was_changed_after_the_run_is_named(changes):
 @pytest.mark.no_cover
 @pytest.mark.parametrize("forgotten", [False, True])
 @pytest.mark.parametrize("changes", some_to_soak(CHANGES, keep=13))
-def test_what_was_changed_at_a_restart_is_named(changes, forgotten, monkeypatch):
+def test_what_was_changed_at_a_restart_is_named(changes, forgotten, monkeypatch, caplog):
     if forgotten:  # as in a kernel that was started anew
         monkeypatch.setattr(past_code, "_KEPT", OrderedDict())
         monkeypatch.setattr(past_code, "keep", lambda code: None)
@@ -112,6 +112,9 @@ def test_what_was_changed_at_a_restart_is_named(changes, forgotten, monkeypatch)
     run, rules = lived(space, at_restart=changes)
     found = compare(run, space["coded"], rules)
     assert {*found.causes} == causes_of(changes)
+    told = [line for line in caplog.messages if "goes on with other code" in line]
+    named = [f"than before ({names_of(changes)})" in line for line in told]
+    assert named == [True] * bool(names_of(changes))
     assert {item.what for item in found.found} == {
         *[names_of(changes)] * bool(names_of(changes)),
         *["fee_percent"] * ("rules" in changes),
@@ -129,7 +132,7 @@ def test_what_was_taken_back_after_a_restart_is_named(changes):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("count", some_to_soak(range(20), keep=20))
-def test_a_run_that_was_started_again_unchanged_is_clean(count):
+def test_a_run_that_was_started_again_unchanged_is_clean(count, caplog):
     space = {"__name__": "cells"}
     world = World({"BTCUSDT": candles(calm())}, start=minute(600), runs=[("BTCUSDT", cells(space))])
     process = world.process()
@@ -141,6 +144,7 @@ def test_a_run_that_was_started_again_unchanged_is_clean(count):
     assert found.clean
     assert found.notes == []
     assert len(found.live) == 6
+    assert "other code" not in caplog.text
 
 
 @pytest.mark.no_cover
@@ -163,3 +167,20 @@ def test_a_value_that_was_changed_in_place_is_named_and_memory_is_not(tmp_path):
     found = tn.parity(run)
     assert {(item.cause, item.what) for item in found.found} == {("code changed", "settings")}
     assert "code changed (settings): " in repr(found)
+
+
+@pytest.mark.no_cover
+def test_a_run_that_is_started_again_with_another_interval_says_so(caplog):
+    space = {"__name__": "cells"}
+    before = cells(space)
+    world = World({"BTCUSDT": candles(calm())}, start=minute(600), runs=[("BTCUSDT", before)])
+    assert world.live(minute(605))
+    assert world.live(minute(610))
+    assert "other code" not in caplog.text
+    world.wanted = [("BTCUSDT", before.model_copy(update={"every": "2h"}))]
+    assert world.live(minute(616))
+    assert world.live(minute(622))
+    told = [line for line in caplog.messages if "other code" in line]
+    assert [line.partition(": ")[0] for line in told] == [
+        "BTCUSDT:coded goes on with other code or values than before (its declaration)"
+    ]

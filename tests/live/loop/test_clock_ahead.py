@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from tests.live.fakes import HISTORY, SYMBOL
+from tests.live.fakes import HISTORY, SYMBOL, kinds, once, told, until, world_of
 from tests.sources import T0, candles, flat, minute
 from tradenb.core.lifecycle.state import Command
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.live.live_run import record_of
+from tradenb.store.control import turn_on_kill
+from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action, World
 
 HOUR = 3_600_000
@@ -114,3 +118,63 @@ def test_a_command_given_to_a_run_in_the_future_is_obeyed_after_it_was_put_back(
         ],
     )
     assert world.checkpoint(world.wanted[0]).state.done
+
+
+@pytest.mark.parametrize("kind", ["flatten", "close", "stop", "kill"])
+def test_fault_89_what_was_asked_for_with_the_clock_ahead_acts_when_it_is_right_again(kind):
+    world = world_of(once(2), flat(40))
+
+    def ask(process):
+        world.clock.jump(24 * HOUR)
+        if kind == "kill":
+            turn_on_kill(world.disk, world.home)
+        else:
+            getattr(process.runs[0], kind)()
+
+    actions = [
+        Action(minute(10) + 20_000, ask),
+        Action(minute(11) + 30_000, lambda process: world.clock.jump(-24 * HOUR)),
+    ]
+    world.live(until(30), actions)
+    state = world.checkpoint(world.wanted[0]).state
+    assert state.commands == ()
+    assert state.stopping == (kind == "stop")
+    assert (state.signal is None) == (kind != "stop")
+    ended = [each for each in told(world) if each[1] == "closed"]
+    assert [each[0] for each in ended] == ([] if kind == "stop" else [12])
+
+
+def test_fault_89_what_waits_with_the_clock_ahead_can_be_withdrawn_when_it_is_right_again():
+    world = world_of(once(2), flat(40))
+
+    def ask(process):
+        world.clock.jump(24 * HOUR)
+        process.runs[0].flatten()
+
+    actions = [
+        Action(minute(10) + 20_000, ask),
+        Action(minute(10) + 30_000, lambda process: world.clock.jump(-24 * HOUR)),
+        Action(minute(10) + 40_000, lambda process: process.runs[0].withdraw()),
+    ]
+    world.live(until(30), actions)
+    assert kinds(world) == ["opened"]
+    assert world.checkpoint(world.wanted[0]).state.commands == ()
+
+
+@pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
+def test_fault_89_a_wait_that_an_exchange_asked_for_with_the_clock_ahead_ends_when_it_is_right(
+    ahead,
+):
+    world = world_of(once(2, minutes=20), flat(60))
+    world.exchange.troubles = [Trouble("rate_limit", until(9), until(12), seconds=30)]
+    actions = [
+        Action(until(10), lambda process: world.clock.jump(ahead)),
+        Action(until(11) + 30_000, lambda process: world.clock.jump(-ahead)),
+    ]
+    world.live(until(40), actions)
+    assert told(world)[-1] == (22, "closed", 100.0, "time_expired", False)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(40)
+    asked = [each.at for each in world.exchange.requests]
+    limited = [at for at in asked if until(10) <= at <= until(12)]
+    assert len(limited) > 2
+    assert all(after - at >= 30_000 for at, after in pairwise(limited))

@@ -131,8 +131,7 @@ class Feed:
                 return
             times = self.times
             if times.newest != newest:
-                times.newest, times.tries = newest, 0
-                times.next_at = max(newest + times.first_ms, times.not_before)
+                times.expect(newest, self._clock.now())
                 if self.history.candles.end < newest - MINUTE:
                     times.hurry()
             while self.history.candles.end < newest and self._clock.now() >= times.next_at:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tradenb.core.events import Event, event_of
@@ -93,6 +93,17 @@ class TickMember:
         at_once = command.kind == "stop" and state.cursor >= floor_to(command.at)
         self.instance.state = stop(state, command.at) if at_once else give(state, command)
         self.run.recorder.note_commands((command,))
+
+    def redate_commands(self) -> None:
+        """Give now what was given while the clock was ahead: it waits for a candle after that."""
+        state, now = self.instance.state, self.run.clock.now()
+        ahead = [each for each in state.commands if each.at > now and each.kind != "report"]
+        if ahead:
+            left = tuple(each for each in state.commands if each not in ahead)
+            self.instance.state = state._replace(commands=left)
+            self.run.recorder.note_withdrawn(ahead)
+        for command in ahead:
+            self.obey(replace(command, at=now))
 
     def abandon(self, command: Abandon) -> None:
         """End what is held without a candle; the event is committed with what this tick brings."""

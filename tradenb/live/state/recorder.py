@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import compress
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -154,11 +154,29 @@ class Recorder:
         }
         history = candles.between(candles.start, since)
         yield from _missing(history, history.start)
-        yield self._unnoted(seen, history, since)
+        before = [*self._storage.recording(history.start)]
+        self._compare_code([line for line in before if "begun" in line][-1:], checkpoint)
+        noted = [line for line in before if isinstance(line, list)]
+        yield self._unnoted(noted, seen, history, since)
 
-    def _unnoted(self, seen: Candles, history: Candles, since: int) -> bytes:
+    def _compare_code(self, beginnings: Iterable[Any], checkpoint: Checkpoint) -> None:
+        """Say that a run which was started again goes on with other code."""
+        names, run = self._code.names, f"{checkpoint.state.symbol}:{self._spec.name}"
+        for line in beginnings:
+            if (line["start"], line.get("python")) != (checkpoint.start, platform.python_version()):
+                continue  # another run, or all code has other hashes
+            was = line.get("names", {})
+            changed = [name for name in {**was, **names} if was.get(name) != names.get(name)]
+            if changed or line["code"] != self._spec.fingerprint:
+                log.warning(
+                    "%s goes on with other code or values than before (%s): what is open keeps its "
+                    "levels, all else is up to the new code",
+                    run,
+                    ", ".join(sorted(changed)) or "its declaration",
+                )
+
+    def _unnoted(self, noted: Sequence[Any], seen: Candles, history: Candles, since: int) -> bytes:
         """Return the lines of those candles of a history that were not noted like that before."""
-        noted = [row for row in self._storage.recording(history.start) if isinstance(row, list)]
         if not noted:
             written = _BEGINNINGS.setdefault(seen, {})
             key = history.start, len(history), since
