@@ -37,6 +37,9 @@ __all__ = [
 _ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
+MAX_RETRY_S: Final = 3 * 86_400.0
+
+
 class TradenbError(Exception):
     """Base of everything that tradenb raises on purpose."""
 
@@ -89,13 +92,14 @@ class ExchangeError(MarketError):
     Attributes
     ----------
     retry_after : float
-        Seconds to wait before the next request; 0 if the exchange did not say.
+        Seconds to wait before the next request, at most three days; 0 if the exchange did not say.
     """
 
     def __init__(self, message: str, *, retryable: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retryable = retryable
-        self.retry_after = retry_after
+        # Made by users, too, of what stands in a header; NaN is 0.
+        self.retry_after = min(max(0.0, float(retry_after or 0.0)), MAX_RETRY_S)
 
 
 class CandleError(MarketError):

@@ -748,3 +748,18 @@ def test_coarse_candles_counted_from_since_are_refused_and_not_mixed_from_many_m
         )
     assert caught.value.code == "step"
     assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("30", 30.0), (2, 2.0), (None, 0.0), (-5, 0.0), (np.nan, 0.0), (np.inf, 259_200.0)],
+)
+def test_a_wait_that_a_function_takes_from_a_header_is_one_that_can_be_waited(given, seconds):
+    error = ExchangeError("limited", retryable=True, retry_after=given)
+    assert type(error.retry_after) is float
+    assert error.retry_after == seconds
+
+
+def test_a_wait_that_is_a_date_is_the_error_of_the_function_that_raises_it():
+    with pytest.raises(ValueError, match="Wed, 21 Oct"):
+        ExchangeError("limited", retryable=True, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")

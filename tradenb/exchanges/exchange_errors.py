@@ -23,10 +23,9 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from tradenb.core.timeframe import iso
-from tradenb.errors import CandleError, ExchangeError, TradenbError, UnknownName
+from tradenb.errors import MAX_RETRY_S, CandleError, ExchangeError, TradenbError, UnknownName
 
 DEFAULT_RETRY_S: Final = 10.0
-MAX_RETRY_S: Final = 3 * 86_400.0
 _MAX_CHARS: Final = 300
 
 _CERTIFICATE: Final = {
