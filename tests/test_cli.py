@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -113,3 +115,43 @@ def test_the_module_is_the_command_line():
         check=True,
     )
     assert done.stdout == f"tradenb {tradenb.__version__}\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_a_console_cannot_encode_is_escaped_and_json_stays_json(tmp_path, encoding):
+    def said(*more):
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "tradenb", "stop", "größe 🚀", *more],
+            capture_output=True,
+            env={**os.environ, "TRADENB_HOME": str(tmp_path), "PYTHONIOENCODING": encoding},
+            check=False,
+            timeout=60,
+        )
+
+    plain, as_json = said(), said("--json")
+    assert (plain.returncode, plain.stderr, as_json.returncode, as_json.stderr) == (1, b"", 1, b"")
+    shown = "größe 🚀".encode(encoding, "backslashreplace")
+    assert plain.stdout == b"no run " + shown + b"; running: none\n"
+    assert json.loads(as_json.stdout)["words"] == "no run größe 🚀; running: none"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("status", 0, ""),
+        (
+            "arm a --max-order 1 --max-total 1 --max-daily-loss 1 --max-open 1",
+            2,
+            "tradenb: arm asks a person; run it at a terminal\n",
+        ),
+    ],
+)
+def test_streams_that_are_closed_are_no_error(tmp_path, command, code, said):
+    words = tmp_path / "said"
+    done = subprocess.run(
+        f'"{sys.executable}" -m tradenb {command} --home "{tmp_path}" <&- >&- 2>"{words}"',
+        shell=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, words.read_text(encoding="utf-8")) == (code, said)

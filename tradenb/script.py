@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tradenb.cli import EXIT_CODES, code_of
+from tradenb.cli import EXIT_CODES, code_of, open_streams
 from tradenb.cli.bot_log import logging_to_stderr
 from tradenb.cli.bot_output import BotOutput
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
@@ -72,6 +72,7 @@ def run_script(
         The exit code: 0 well, 1 failed or needs you, 2 wrong call, 3 held by another process,
         4 the state needs a decision.
     """
+    open_streams()
     options = _parser(home).parse_args(arguments)
     strategies = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
     names = options.symbol or ([symbols] if isinstance(symbols, str) else list(symbols))

@@ -11,6 +11,7 @@ decision (`tradenb doctor`, `tradenb resolve`).
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -96,6 +97,7 @@ EXIT_CODES: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, by default with the arguments of the process, and return its exit code."""
+    open_streams()
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -108,6 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tradenb: {error}", file=sys.stderr)
         return code_of(error)
     return code
+
+
+def open_streams() -> None:
+    """Open standard streams that are closed, and let them print what they cannot encode."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # as under cron with >&-
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def code_of(error: BaseException) -> int:

@@ -33,7 +33,7 @@ def add_common(
 def answer(facts: Any, words: str, *, as_json: bool) -> None:
     """Print what a command did: in words, or as one line of JSON, which has no NaN."""
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+        print(json.dumps(facts, allow_nan=False, default=str), flush=True)
     else:
         print("\n".join(map(printable, words.split("\n"))), flush=True)
 
