@@ -13,7 +13,7 @@ from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.view.conduct.ask_words import why_words
 
 
-def played(function, account=None, **more):
+def played(function, account=None, rules=None, **more):
     spec = tn.strategy("quiet", every="15m", **more)(function)
     return tn.backtest.run(
         "BTCUSDT",
@@ -21,6 +21,7 @@ def played(function, account=None, **more):
         exchange=exchange(market(3, 300)),
         start=minute(60),
         account=account,
+        rules=rules,
         progress=False,
     )
 
@@ -259,8 +260,10 @@ def test_a_target_of_a_short_that_looks_like_a_percent_is_warned_of():
     [
         ({"percent": 0.25}, ["percent=0.25 of the account means 0.25 % of the equity; for 25 % "]),
         ({"risk": 0.01}, ["risk=0.01 of the account means 0.01 % of the equity; for 1 % write "]),
-        ({"percent": 1}, []),
-        ({"risk": 0.1}, []),
+        ({"max_percent": 0.5, "risk": 1}, ["max_percent=0.5 of the account means 0.5 % of the "]),
+        ({"percent": 9, "funding_percent": -1e-4}, ["funding_percent=-0.0001 of the account "]),
+        ({"percent": 1, "funding_percent": 0.01}, []),
+        ({"risk": 0.1, "max_percent": 1}, []),
         ({"quote": 0.01}, []),
     ],
 )
@@ -270,6 +273,30 @@ def test_a_share_of_the_equity_that_looks_like_a_fraction_is_warned_of(size, sai
 
     warnings = played(bought, account=tn.Account(cash=10_000, **size)).warnings
     found = [words for words in warnings if "of the account means" in words]
+    assert [words[: len(own)] for words, own in zip(found, said, strict=True)] == said
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (
+            {"fee_percent": 0.001},
+            ["fee_percent=0.001 of the rules means 0.001 % of a fill; for 0.1 % "],
+        ),
+        (
+            {"slippage_percent": 5e-4},
+            ["slippage_percent=0.0005 of the rules means 0.0005 % of a fill"],
+        ),
+        ({"fee_percent": 0.01, "slippage_percent": 0.002}, []),
+        ({"fee_percent": 0, "slippage_percent": 0}, []),
+    ],
+)
+def test_a_cost_that_looks_like_a_fraction_is_warned_of(rules, said):
+    def bought(ctx):
+        return tn.long(stop_loss=0.9 * ctx.price, minutes=1)
+
+    warnings = played(bought, rules=tn.Rules(**rules)).warnings
+    found = [words for words in warnings if "of the rules means" in words]
     assert [words[: len(own)] for words, own in zip(found, said, strict=True)] == said
 
 

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from tradenb.view.event_frames import Coverages
 
 _SMALL: Final = 0.1  # percent: less than the costs of most markets
+_EQUITY: Final = "the account means {:g} % of the equity"
+_COSTS: Final = "the rules means {:g} % of a fill"
+_SHARES: Final = (  # name, of what, and the least that is no fraction
+    ("percent", _EQUITY, 1),
+    ("max_percent", _EQUITY, 1),
+    ("risk", _EQUITY, _SMALL),
+    ("funding_percent", "the account means {:g} % of what is open", 0.001),
+    ("fee_percent", _COSTS, 0.01),
+    ("slippage_percent", _COSTS, 0.002),
+)
 _LARGE_ADD: Final = 20  # first entries: more than strategies that double a few times add
 
 
@@ -178,14 +188,16 @@ def _small_trails(opened: Sequence[Signal]) -> Iterator[str]:
 
 
 def _small_shares(session: Session) -> Iterator[str]:
-    """Name shares of the equity in percent that look like fractions."""
-    for name, least in (("percent", 1), ("risk", _SMALL)):
-        shares = {getattr(each.account, name, None) or least for each in session.instances}
-        for share in sorted(own for own in shares if own < least):
-            yield (
-                f"{name}={share:g} of the account means {share:g} % of the equity; for "
-                f"{100 * share:g} % write {name}={100 * share:g}"
-            )
+    """Name percents of the account and of the rules that look like fractions."""
+    found: dict[str, float] = {}  # with what it means, so that each is named once
+    for name, of, least in _SHARES:
+        for each in session.instances:
+            share = getattr(each.rules if of is _COSTS else each.account, name, None) or 0
+            if 0 < abs(share) < least:
+                found[f"{name}={share:g} of {of.format(share)}"] = share
+    for words, share in found.items():
+        name = words.partition("=")[0]
+        yield f"{words}; for {100 * share:g} % write {name}={100 * share:g}"
 
 
 def _small_targets(opened: Sequence[Signal]) -> Iterator[str]:
