@@ -293,6 +293,27 @@ def test_an_indicator_that_never_has_a_value_is_named():
     assert "has no value in the whole run" in result._repr_html_()
 
 
+@pytest.mark.parametrize(("start", "warned"), [(None, True), ("2024-01-02T03:00", False)])
+def test_an_indicator_that_begins_after_the_run_is_named(start, warned):
+    seen = []
+
+    @tn.strategy("warms-up", every="1h")
+    def warms_up(ctx):
+        seen.append((ctx.when, ctx.indicators["mean"] == ctx.indicators["mean"]))
+
+    @warms_up.indicators("1h")
+    def hourly(df):
+        return {"last": df.close, "mean": df.close.rolling(24).mean()}
+
+    walk = tn.testing.random_walk(seed=2, days=3)
+    result = tn.backtest.run("BTCUSDT", strategy=warms_up, exchange=walk, start=start)
+    first = next(when for when, known in seen if known)
+    assert (first > seen[0][0]) is warned
+    assert [line.partition(", and")[0] for line in result.warnings if "indicator" in line] == [
+        f"indicator 'mean' (1h) of warms-up is NaN on BTCUSDT before {first:%Y-%m-%d %H:%M}"
+    ] * warned
+
+
 def test_the_indicators_of_a_run_are_listed_with_their_first_value(tmp_path):
     result = with_indicators()
     found = result.indicators.set_index("name")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.core.money.funding import charges
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import iso
+from tradenb.core.timeframe import iso, timeframe_ms
 from tradenb.engine.session.pump import Session
 from tradenb.view.conduct.ask_words import idle_wait_words, waited_idly, was_reached
 from tradenb.view.formatting import plural
@@ -43,6 +43,7 @@ def caveats(
     coverage: Coverages,
     entered: Sequence[Event],
     cut: Sequence[float],
+    start: int,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     candles = {each.state.symbol: each.candles for each in session.instances}
@@ -65,6 +66,7 @@ def caveats(
         *gap_notes(candles, trades),
         *coarse_note(candles, trades),
         *_silent_indicators(coverage),
+        *_late_indicators(coverage, start),
         *_invalid_candidates(troubled),
         *_compounded(session, trades),
     ]
@@ -221,6 +223,25 @@ def _silent_indicators(coverage: Coverages) -> list[str]:
         for item in found
         if not item.values
     ]
+
+
+def _late_indicators(coverage: Coverages, start: int) -> Iterator[str]:
+    """Name the indicator that begins last, if that is after the run has begun."""
+    late = [
+        (item.first, item, key)
+        for key, found in coverage.items()
+        for item in found
+        if item.first is not None
+        and item.values < item.candles
+        and item.first > start + 2 * timeframe_ms(item.timeframe)
+    ]
+    if late:
+        first, item, (strategy, symbol) = max(late, key=lambda each: each[0])
+        yield (
+            f"indicator {item.name!r} ({item.timeframe}) of {strategy} is NaN on {symbol} before "
+            f"{iso(first)}, and no comparison with NaN is true; pass a later start=, so that there "
+            "is history before it"
+        )
 
 
 def _compounded(session: Session, trades: Sequence[Trade]) -> Iterator[str]:
