@@ -178,3 +178,25 @@ def test_fault_89_a_wait_that_an_exchange_asked_for_with_the_clock_ahead_ends_wh
     limited = [at for at in asked if until(10) <= at <= until(12)]
     assert len(limited) > 2
     assert all(after - at >= 30_000 for at, after in pairwise(limited))
+
+
+def test_fault_55_a_clock_that_goes_back_while_a_read_symbol_is_late_holds_up_no_tick():
+    other = "ETHUSDT"
+
+    def asked(ctx):
+        assert len(ctx.candles("1m", 3, symbol=other))
+        return BUYS if ctx.now == minute(10) else None
+
+    spec = StrategySpec(name="a", function=asked, every="1m", symbols=(other,))
+    grid = candles(flat(HISTORY + 40), T0 - HISTORY * 60_000)
+    world = World({SYMBOL: grid, other: grid}, start=T0, runs=[(SYMBOL, spec)])
+    world.exchange.troubles = [Trouble("late", minute(5), minute(6), symbol=other)]
+    actions = [
+        Action(minute(5) + 4_000, lambda process: world.clock.jump(-24 * HOUR)),
+        Action(minute(8), lambda process: world.clock.jump(24 * HOUR)),
+    ]
+    world.live(until(15), actions)
+    assert [each[:2] for each in told(world) if each[1] in ("opened", "closed")] == [
+        (10, "opened"),
+        (12, "closed"),
+    ]

@@ -50,13 +50,13 @@ class ReadSymbols:
         Those that are late are shown as they are; the next tick fetches them.
         """
         feeds = {id(feed): feed for run in runs for feed in run.reads.values() if feed is not None}
-        until = self._clock.now() + max(map(_patience_ms, runs))
+        until = self._clock.monotonic() + max(map(_patience_ms, runs)) / 1000
         while missing := [feed for feed in feeds.values() if _end_of(feed) < newest]:
-            now = self._clock.now()
             tasks = [feed.begin_fetch(newest) for feed in missing]
-            await asyncio.wait(tasks, timeout=max(0, until - now) / 1000)
+            await asyncio.wait(tasks, timeout=max(0.0, until - self._clock.monotonic()))
             again = [feed.times.next_at for feed in missing if _end_of(feed) < newest]
-            if not again or min(again) >= until or now >= until or self._clock.stepped:
+            left_ms = (until - self._clock.monotonic()) * 1000  # whatever the wall clock does
+            if not again or self._clock.stepped or min(again) - self._clock.now() >= left_ms:
                 break
             await self._clock.wait(asyncio.Event(), min(again))
         for run in runs:
