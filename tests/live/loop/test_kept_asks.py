@@ -13,6 +13,7 @@ from tests.sources import T0, candles, exchange, market, minute
 from tradenb.engine.session.instance import KEPT
 from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
+from tradenb.testing.world.fake_exchange import Trouble
 from tradenb.testing.world.simulated_world import Action, World
 
 ROWS = market(5, 260)
@@ -143,3 +144,16 @@ def test_a_run_says_what_its_asks_came_to():
     assert counted != why.splitlines()[0]
     assert counted in card
     assert f"- {counted}" in report
+
+
+def test_why_names_what_keeps_a_run_from_being_asked():
+    world, seen = world_of(), []
+    world.exchange.troubles = [Trouble("error", T0, minute(9))]
+    looks = [
+        Action(minute(count), lambda process: seen.append(process.runs[0].why()))
+        for count in (8, 20)
+    ]
+    assert world.live(until(21), looks)
+    assert seen[0] == "nothing was asked\nnow: the fake exchange is down"
+    assert seen[1].startswith("a was asked ")
+    assert "now: " not in seen[1]

@@ -134,10 +134,12 @@ class ReportMethods(ABC):
         return ask_frame(self._ask_rows())
 
     def why(self) -> str:
-        """Say how often the run was asked and what that came to, as `result.why()` does."""
+        """Say how often the run was asked and what that came to, and what is wrong with it now."""
         from tradenb.view.conduct.ask_words import why_words
 
-        return why_words(self._ask_rows(), self._written().events)
+        trouble = self._run_report(with_candles=False).status.trouble
+        words = why_words(self._ask_rows(), self._written().events)
+        return f"{words}\nnow: {trouble}" if trouble else words
 
     def expect(
         self,
