@@ -46,7 +46,7 @@ def shown(tmp_path_factory):
     run = tn.live.rehearse(
         "BTCUSDT", strategy=seen_in_a_cell, exchange=MARKET, home=home, end="2024-01-01T00:20"
     )  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     (attached,) = tn.live.attach(home, ended=True)
     world = tn.testing.World(MARKET, start="2024-01-02", runs=[("BTCUSDT", seen_in_a_cell)])
     events = [max(result.event_list, key=lambda event: len(repr(event)))]

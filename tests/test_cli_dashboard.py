@@ -28,7 +28,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
         refused.value.close()
         assert refused.value.code == 403
         server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
+        assert server.wait(240) == 0
     assert list(tmp_path.iterdir()) == []  # who only looks leaves nothing
 
 

@@ -173,7 +173,7 @@ def test_what_a_run_does_not_have_is_answered_with_where_it_is(tmp_path):
     walk = tn.testing.random_walk(seed=1, days=1)
     settings = {"exchange": walk, "home": tmp_path, "end": "2024-01-01T00:30"}
     run = tn.live.rehearse("BTCUSDT", strategy=never, speed=None, **settings)
-    assert run.wait(60)
+    assert run.wait(240)
     for handle in (run, *tn.live.attach(tmp_path)):
         with pytest.raises(
             AttributeError, match=r"no attribute 'sharpe'; it is in run\.report\(\)"
@@ -187,7 +187,7 @@ def test_what_a_job_does_not_have_is_in_its_result():
     never = tn.strategy("never asked about", every="1h")(lambda ctx: None)
     walk = tn.testing.random_walk(seed=1, days=1)
     job = tn.backtest.background("BTCUSDT", strategy=never, exchange=walk)
-    assert job.wait(60)
+    assert job.wait(240)
     for name in ("trades", "sharpe"):
         with pytest.raises(AttributeError, match=rf"attribute '{name}'; it is in job.result\(\)"):
             getattr(job, name)

@@ -57,12 +57,12 @@ def test_the_last_of_two_runs_puts_it_back():
 
     def waiting(ctx):
         inside.set()
-        assert go_on.wait(60)
+        assert go_on.wait(240)
 
     market = tn.testing.random_walk(seed=7, days=1)
     strategy = tn.strategy("waiting", every="1d")(waiting)
     job = tn.backtest.background("BTCUSDT", strategy=strategy, exchange=market)
-    assert inside.wait(60)
+    assert inside.wait(240)
     assert seen_by_a_run() == {(10_000, 10, 10)}
     assert gc.get_threshold() == (10_000, 10, 10)
     go_on.set()

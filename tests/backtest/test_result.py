@@ -397,7 +397,7 @@ def test_look_ahead_and_parity_tell_of_a_rule_that_was_declared_again(tmp_path):
     assert found.warnings[0].startswith(words)
     settings = {"exchange": walk, "home": tmp_path, "end": "2024-01-01T00:30"}
     run = tn.live.rehearse("BTCUSDT", strategy=spec, speed=None, **settings)
-    assert run.wait(60)
+    assert run.wait(240)
     assert tn.parity(run).notes[0].startswith(words)
 
 

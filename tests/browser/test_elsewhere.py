@@ -31,7 +31,7 @@ run = tn.live.rehearse(
 panel = tn.dashboard("dump")
 """,
     "panel",
-    "run.wait(60)\npanel.freeze()",
+    "run.wait(240)\npanel.freeze()",
 )
 
 

@@ -119,7 +119,7 @@ def test_threads_that_ask_at_once_get_the_same_instance():
         return made[-1]
 
     def ask() -> None:
-        together.wait(60)
+        together.wait(240)
         found.append(own.instance("BTCUSDT", "dip", "live", make))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

@@ -198,7 +198,7 @@ def test_a_portal_closes_what_is_idle_and_opens_it_again():
     portal.when_idle(close)
     try:
         assert portal.call(work) == "tradenb-exchanges"
-        assert closed.wait(60)
+        assert closed.wait(240)
         assert portal.call(work) == "tradenb-exchanges"
     finally:
         portal.close()

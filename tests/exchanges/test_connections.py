@@ -156,7 +156,7 @@ def test_while_a_list_of_markets_is_read_other_exchanges_get_their_answers(monke
 
     def slow(client):
         portal.submit(answer)
-        assert answered.wait(60)
+        assert answered.wait(240)
         return read(client)
 
     monkeypatch.setattr(market_loading, "markets_by_symbol", slow)

@@ -143,7 +143,7 @@ def test_fault_72_a_key_is_in_nothing_that_a_run_writes_shows_or_prints(tmp_path
             rules=RULES,
             home=tmp_path,
         )
-        run.wait(60)
+        assert run.wait(240)
         run.dump(tmp_path / "live.md")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"report.html", "live.md", "BTCUSDT.json", "BTCUSDT.jsonl"} <= {f.name for f in files}

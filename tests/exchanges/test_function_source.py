@@ -663,11 +663,11 @@ def test_who_is_interrupted_while_waiting_stops_the_asking(monkeypatch):
     async def endless(symbol, since, limit):
         asked.append(since)
         seen.set()
-        assert go_on.wait(60)
+        assert go_on.wait(240)
         return [row((since - NEW_YEAR) // MINUTE + k) for k in range(limit)]
 
     def interrupted(future, timeout=None):
-        assert seen.wait(60)
+        assert seen.wait(240)
         raise KeyboardInterrupt
 
     source = FunctionExchange(endless, name="fake", now=lambda: LATE)

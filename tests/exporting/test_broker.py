@@ -91,7 +91,7 @@ def test_what_cannot_send_orders_is_refused_with_a_cure(broker, tmp_path):
     with pytest.raises(UsageError, match="is a rehearsal, and its exchange is gone with it; pass"):
         tn.export(path, rehearsal)
     rehearsal.release()
-    assert rehearsal.wait(60)
+    assert rehearsal.wait(240)
     object.__setattr__(broker, "options", {**broker.options, "session": object()})
     with pytest.raises(ExportError, match="options that are not plain values"):
         book.export(path, broker=broker)
@@ -146,12 +146,12 @@ def test_a_process_has_the_account_of_its_broker_and_resume_starts_it_again(fres
         )  # fmt: skip
         account = _account_on_disk(home)
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
         again = tn.live.resume("BTCUSDT", "dip", home=home.root)
         assert again.status == "running"
         assert account == _account_on_disk(home) == there.id
         again.release()
-        assert again.wait(60)
+        assert again.wait(240)
 
 
 def _account_on_disk(home):

@@ -82,7 +82,7 @@ def test_fault_71_a_position_goes_from_notebook_to_script_and_back(
         assert refused.ended() == 3
     with child(*script, "--take-over") as bot:
         bot.said("started")
-        kernel.run("assert run.wait(60) and run.status == 'idle', run\nrun.raise_if_failed()")
+        kernel.run("assert run.wait(240) and run.status == 'idle', run\nrun.raise_if_failed()")
         assert held(home) == first
         bot.process.send_signal(signal.SIGKILL)
         assert bot.ended() == -signal.SIGKILL
@@ -97,7 +97,7 @@ def test_fault_71_a_position_goes_from_notebook_to_script_and_back(
     assert kernel.run(HOLDS) == first
 
     # the notebook ends it, at the next candle
-    end = "run.stop()\nrun.flatten()\nassert run.wait(60), run\nrun.raise_if_failed()"
+    end = "run.stop()\nrun.flatten()\nassert run.wait(240), run\nrun.raise_if_failed()"
     kernel.run(NEXT_CANDLE + end)
     monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 60_000_000_000)
     events = journal(home)

@@ -62,7 +62,7 @@ def test_a_killed_run_goes_on_in_a_script_with_its_orders(fresh):
         assert orders_of(run) == before
         assert posted(server) == ["order", "orderList/oco"]
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
         assert len(server.venue.venue.live_orders("BTCUSDT")) == 2
 
 

@@ -39,7 +39,7 @@ def test_a_rehearsal_is_exported_with_the_exchange_and_the_home_that_it_was_give
         tn.live.rehearse("BTCUSDT", strategy=spec, exchange=walk, home=tmp_path, speed=None)
         for spec in waits
     ]
-    assert all(run.wait(60) for run in runs)
+    assert all(run.wait(240) for run in runs)
     found = subject_of(runs, NOTHING)
     assert found.strategies == tuple(waits)
     assert found.exchange is walk

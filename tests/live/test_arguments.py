@@ -74,7 +74,7 @@ def test_a_rehearsal_takes_an_exchange_by_its_name(tmp_path: Path) -> None:
 
     given = {"strategy": strategy(), "start": minute(0), "end": minute(20), "speed": None}
     run = tn.live.rehearse("BTCUSDT", exchange="recorded", home=tmp_path, **given)
-    assert run.wait(60)
+    assert run.wait(240)
     run.raise_if_failed()
     assert "nothing to compare" in str(tn.parity(run, exchange="recorded"))
     with pytest.raises(tn.UnknownName, match="did you mean 'recorded'"):
@@ -89,7 +89,7 @@ def test_a_done_run_that_is_stopped_again_stays_done(tmp_path: Path) -> None:
     source = exchange(flat(2_000))
     run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=60, home=tmp_path)
     run.stop()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     run.stop()
     assert run.status == "done"
@@ -110,7 +110,7 @@ def test_endless_ids_of_a_cancel_are_refused_where_they_are_given(tmp_path: Path
         with pytest.raises(tn.UsageError, match="cancel_id must be at most 300 characters"):
             handle.cancel(cancel_id=endless)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     with pytest.raises(tn.UsageError, match="cancel_id of a command must be at most 300"):
         tn.backtest.run(
             "BTCUSDT",
@@ -134,9 +134,9 @@ def test_a_rehearsal_with_endless_notes_and_ids_has_a_small_document_and_journal
     first = tn.live.rehearse("BTCUSDT", speed=600, **given)
     until(lambda: first.position, "a position")
     first.release()
-    assert first.wait(60)
+    assert first.wait(240)
     run = tn.live.rehearse("BTCUSDT", speed=None, **given)
-    assert run.wait(60)
+    assert run.wait(240)
     events = run.events()
     refused = events[events.kind == "rejected"]
     assert set(refused.note.str.split(" | ").str[0]) == {"id_length", "note_length"}

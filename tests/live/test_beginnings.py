@@ -83,9 +83,9 @@ def test_a_run_whose_exchange_does_not_answer_is_released_at_once(quick, gate, h
     source = Silent()
     setattr(source, hangs, answer)
     run = quick.start(tn.strategy("calm", every="1m")(never), exchange=source)
-    assert asked.wait(60)
+    assert asked.wait(240)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "idle"
 
 
@@ -100,7 +100,7 @@ class Slow:
 
     def load(self, *given):
         self.asked.set()
-        self.gate.wait(60)
+        self.gate.wait(240)
         return self.exchange.load(*given)
 
 
@@ -108,12 +108,12 @@ class Slow:
 def test_a_stop_that_was_given_before_the_release_is_obeyed(quick, gate):
     slow = Slow(quick.exchange, gate)
     run = quick.start(tn.strategy("calm", every="1m")(never), exchange=slow)
-    assert slow.asked.wait(60)
+    assert slow.asked.wait(240)
     run.stop()
     run.release()
     assert not run.wait(0.5)  # a few looks of the loop
     gate.set()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
 
 
@@ -123,15 +123,15 @@ def test_a_stop_that_was_given_before_the_release_of_a_position_is_obeyed(quick,
     run = quick.start(spec)
     until(lambda: run.position, "a position")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     slow = Slow(quick.exchange, gate)
     again = quick.start(spec, exchange=slow)
-    assert slow.asked.wait(60)
+    assert slow.asked.wait(240)
     again.stop()
     again.release()
     assert not again.wait(0.5)  # a few looks of the loop
     gate.set()
-    assert again.wait(60)
+    assert again.wait(240)
     assert again.stopping
     assert again.position
 
@@ -149,7 +149,7 @@ def test_a_run_without_candles_is_stopped_without_a_storm_of_requests(quick):
     until(lambda: run.error, "the error")
     before = len(asked)
     run.stop()
-    assert run.wait(60)
+    assert run.wait(240)
     assert len(asked) <= before + 10
     assert "down" in str(run.error)
 
@@ -344,7 +344,7 @@ def test_a_rehearsal_is_not_heard_by_those_who_listen_to_live_runs(tmp_path):
         tn.subscribe(rehearsed.append, mode="rehearsal", kinds={"opened"}),
     ):
         run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=exchange(flat(130)), speed=None)
-        assert run.wait(60)
+        assert run.wait(240)
     assert live == []
     assert [event.kind for event in rehearsed] == ["opened"]
 
@@ -367,7 +367,7 @@ def test_a_rehearsal_that_cannot_save_its_last_state_ends_at_its_end_and_says_so
     run = tn.live.rehearse(
         "BTCUSDT", strategy=spec, exchange=exchange(flat(130)), end=minute(30), speed=None
     )
-    assert run.wait(60)
+    assert run.wait(240)
     assert max(last) == minute(30)
     assert "as the test says" in str(run.error)
 
@@ -379,7 +379,7 @@ def test_runs_of_one_process_have_places_of_their_own(quick, tmp_path):
     for run in (first, second):
         until(lambda run=run: record_of(run).committed, "a commit")
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
     quick.run_registry._runs.clear()  # as in the next process
     started = [quick.start(specs[n], home=tmp_path) for n in (1, 2, 0)]
     assert sorted(record_of(run).place for run in started) == [0, 1, 2]
@@ -396,7 +396,7 @@ def test_a_rehearsal_begun_anew_tells_its_own_story_and_the_old_one_is_kept(tmp_
 
     def lived():
         run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=None, home=tmp_path)
-        assert run.wait(60)
+        assert run.wait(240)
         return run.events()
 
     first, second = lived(), lived()
@@ -426,7 +426,7 @@ def test_a_rehearsal_that_goes_on_is_returned_and_another_is_refused_in_words(tm
         assert "calm on BTCUSDT, rehearsal" in run._repr_html_()
     finally:
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
     assert repr(handle) == "<attached rehearsal BTCUSDT:calm idle>"
     assert "idle" in handle._repr_html_()
 
@@ -444,7 +444,7 @@ def test_a_run_without_candles_is_listed_and_can_be_stopped_from_outside(quick, 
     (handle,) = tn.live.attach(tmp_path)
     assert handle._repr_html_() is None  # it has no document yet
     handle.stop()
-    assert handle.wait(60)
+    assert handle.wait(240)
     assert run.status == "idle"
     assert tn.live.attach(tmp_path) == []
     assert tn.live.list(tmp_path).empty
@@ -457,7 +457,7 @@ def test_a_start_says_that_a_rule_was_declared_again_since(quick, tmp_path, capl
     run = quick.start(spec, home=tmp_path)
     assert "strategy 'a' uses an older version of risk rule 'book'" in caplog.text
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
 
 
 @pytest.mark.realtime
@@ -468,16 +468,16 @@ def test_what_was_told_before_a_clean_end_is_not_told_again_at_the_next_start(qu
         run = quick.start(spec, home=tmp_path)
         until(lambda: run.position, "a position")
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
         run = quick.start(spec, home=tmp_path)
         until(lambda: run.position, "the position again")
         run.stop()
         run.flatten()
-        assert run.wait(60)
+        assert run.wait(240)
         run = quick.start(spec, home=tmp_path)
         until(lambda: run.position, "another position")
         run.release()
-        assert run.wait(60)
+        assert run.wait(240)
     assert [seq for seq, _ in heard] == sorted({seq for seq, _ in heard})
     told = [kind for _, kind in heard if kind in ("opened", "closed")]
     assert told == ["opened", "closed", "opened"]

@@ -55,7 +55,7 @@ def test_stop_follows_the_position_and_flatten_closes_it(quick, opens):
     until(lambda: handle.position, "the position on disk")
     assert run.status == "running"
     handle.flatten()
-    assert handle.wait(60)
+    assert handle.wait(240)
     until(lambda: run.status == "done", "the end")
     closed = run.events().iloc[-1]
     assert (closed.kind, closed.exit_reason) == ("closed", "flattened")

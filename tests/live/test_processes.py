@@ -180,7 +180,7 @@ def test_a_run_of_another_process_is_read_and_asked_from_here(tmp_path):
         assert f"process {found.pid}" in repr(handle)
         assert (handle.id, handle.status, handle.position) == ("BTCUSDT:calm", "running", None)
         handle.release()
-        assert handle.wait(60)
+        assert handle.wait(240)
         assert found.ended() == 0
         assert handle.status == "idle"
 

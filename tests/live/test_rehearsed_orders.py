@@ -29,7 +29,7 @@ def rehearsed(home, broker, *, strategy=often, source=None, **more):
     source = source or tn.testing.random_walk(seed=3, days=1)
     given = {"strategy": strategy, "exchange": source, "broker": broker, "home": home}
     run = tn.live.rehearse(SYMBOL, **given, speed=None, **more)
-    assert run.wait(90)
+    assert run.wait(240)
     return run
 
 
@@ -134,7 +134,7 @@ def test_a_release_ends_at_once_and_the_next_one_begins_anew(tmp_path):
     with pytest.raises(AlreadyRunning, match="with another broker"):
         tn.live.rehearse(SYMBOL, speed=600, **given | {"broker": broker(faults="refusals")})
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     again = rehearsed(tmp_path, broker(), end=T0 + 3_600_000)
     assert again.events()["at"].min() <= minute_at(60)
 

@@ -38,7 +38,7 @@ class Kit:
         """End them."""
         for run in self.runs():
             run.release()
-            assert run.ended.wait(60)
+            assert run.ended.wait(240)
 
     def new_home(self) -> None:
         """Let what follows begin in an empty home, with nothing that runs."""

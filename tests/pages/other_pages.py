@@ -49,7 +49,7 @@ def operations(page: PythonPage, kit: Kit) -> None:
     run = tn.live.rehearse(
         "BTCUSDT", strategy=readme.names["dip"], exchange=market, end=end, speed=None
     )
-    assert run.wait(60)
+    assert run.wait(240)
     page.names |= {"tn": tn, "run": run}
     exported = page.run()
     assert isinstance(exported, Exported)

@@ -32,7 +32,7 @@ def backtest(page: PythonPage, kit: Kit) -> None:
 def live(page: PythonPage, kit: Kit) -> None:
     page.run()
     run = page.names["run"]
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"  # a stop ends it at once where nothing is open
     ended = threading.Thread(target=release_when_it_runs)
     ended.start()
@@ -41,7 +41,7 @@ def live(page: PythonPage, kit: Kit) -> None:
     rehearsal = page.run()
     assert until(lambda: len(rehearsal.ticks()), "a tick of the rehearsal")
     rehearsal.release()
-    assert rehearsal.wait(60)
+    assert rehearsal.wait(240)
 
 
 def release_when_it_runs() -> None:
@@ -91,7 +91,7 @@ def research(page: PythonPage, kit: Kit) -> None:
     period = {"start": trade.opened_at - hour, "end": trade.closed_at + hour, "speed": None}
     given = {"strategy": names["dip"], "exchange": tn.ccxt_exchange("binance"), "home": kit.folder}
     names["run"] = tn.live.rehearse("BTCUSDT", **period, **given)
-    assert names["run"].wait(60)
+    assert names["run"].wait(240)
     kit.patch.setenv("TRADENB_HOME", str(kit.folder / "rehearsal"))
     assert page.run().verdict == "clean"
 

@@ -51,7 +51,7 @@ def rehearse(swing, market):
     for run in runs:
         if run.status == "running":
             run.release()
-        assert run.wait(60)
+        assert run.wait(240)
 
 
 @pytest.fixture

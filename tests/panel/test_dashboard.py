@@ -110,7 +110,7 @@ def test_before_the_first_trade_the_equity_line_has_the_span_of_the_price(rehear
         return None
 
     run = rehearse(strategy=idle)
-    assert run.wait(60)
+    assert run.wait(240)
     drawn = dashboards().pictures
     price, equity = (re.findall(r">(\d\d):00<", drawn[name]) for name in ("price", "equity"))
     assert len(equity) > 1
@@ -125,7 +125,7 @@ def test_stop_ends_a_run_gracefully_and_says_who_took_it(rehearse, dashboards):
     assert ask(shown, "stop") == {
         "type": "accepted", "id": "0123456789ab", "channel": "kernel", "words": "",
     }  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     assert run.position is None
     until(lambda: shown.rows[0]["status"] == "done", "the row")
@@ -140,7 +140,7 @@ def test_the_same_request_by_both_channels_is_one_request(rehearse, dashboards):
     until(lambda: "flattened" in set(run.events().exit_reason.dropna()), "the close")
     assert ask(shown, "flatten")["channel"] == "server"
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     assert (run.events().exit_reason == "flattened").sum() == 1
 
 
@@ -174,7 +174,7 @@ def test_a_part_is_closed_and_a_stop_moved_as_the_buttons_ask(rehearse, dashboar
     assert ask(shown, "move", id="a" * 12, values={"stop_loss": stop})["channel"] == "kernel"
     until(lambda: "user" in set(run.events().exit_reason.dropna()), "the part")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     (part,) = [event for event in run.events().itertuples() if event.exit_reason == "user"]
     assert (part.kind, part.fraction) == ("partial", 0.5)
 
@@ -203,7 +203,7 @@ def test_a_close_or_a_move_that_cannot_be_meant_is_refused(
 def test_a_request_to_a_run_that_ended_leaves_no_file_for_the_next(rehearse, dashboards):
     run = rehearse(end=SHORT)
     shown = dashboards()
-    assert run.wait(60)
+    assert run.wait(240)
     assert ask(shown, "stop")["words"] == "the run has ended"
     folder = find_home().rehearsal.control(Key("swing", "BTCUSDT"))
     assert list(folder.iterdir()) == []
@@ -214,7 +214,7 @@ def test_release_leaves_the_run_with_its_position(rehearse, dashboards):
     run = running(rehearse)
     shown = dashboards()
     assert ask(shown, "release")["channel"] == "kernel"
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "idle"
 
 
@@ -263,7 +263,7 @@ def test_resume_answers_what_runs_it_now_or_why_nothing_does(dashboards, monkeyp
 
 @pytest.mark.realtime
 def test_pictures_are_as_wide_as_they_are_shown(rehearse, dashboards):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     shown = dashboards()
     for width, drawn in ((320, 320), (1_400, 1_400), (10, 240), (9_999, 2_400)):
         shown.width = width
@@ -282,7 +282,7 @@ def test_nonsense_from_a_view_is_passed_over(dashboards):
 @pytest.mark.realtime
 def test_a_view_that_missed_something_gets_all_events(rehearse, dashboards):
     run = rehearse(end=SHORT)
-    assert run.wait(60)
+    assert run.wait(240)
     shown = dashboards()
     send_to(shown, type="events")
     message = sent_by(shown)[-1]
@@ -307,8 +307,8 @@ def test_another_run_is_drawn_when_it_is_chosen(rehearse, swing, market, dashboa
     other = tn.live.rehearse(
         "ETHUSDT", strategy=swing, exchange=market, start="2024-01-02", end=SHORT, speed=None
     )
-    assert first.wait(60)
-    assert other.wait(60)
+    assert first.wait(240)
+    assert other.wait(240)
     shown = dashboards()
     shown.chosen = "rehearsal:ETHUSDT:swing"
     until(lambda: shown.pictures["key"] == "rehearsal:ETHUSDT:swing", "the picture")
@@ -379,7 +379,7 @@ def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse,
     run = running(rehearse)
     shown = dashboards()
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     shown.freeze()
     shown.freeze()
     assert "tradenb-panel" not in [thread.name for thread in threading.enumerate()]
@@ -391,7 +391,7 @@ def test_a_frozen_dashboard_keeps_its_last_picture_and_its_thread_ends(rehearse,
 def test_a_frozen_dashboard_does_not_show_a_run_that_ended_elsewhere_as_running(
     rehearse, dashboards, monkeypatch
 ):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     monkeypatch.setattr(supervisor, "_runs", WeakSet())  # as if it were another process's
     held = True
     monkeypatch.setattr("tradenb.live.status.run_files.is_locked", lambda *_: held)
@@ -411,7 +411,7 @@ def test_closing_twice_is_closing_once(dashboards):
 
 @pytest.mark.realtime
 def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     shown = dashboards()
     data, _ = shown._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
@@ -425,7 +425,7 @@ def test_a_dashboard_is_a_picture_where_no_widgets_are(rehearse, dashboards):
 @pytest.mark.realtime
 def test_a_run_that_is_held_against_its_backtest_is_drawn_in_the_band(rehearse, dashboards):
     run = rehearse(end=SHORT)
-    assert run.wait(60)
+    assert run.wait(240)
     shown = dashboards()
     assert shown.pictures["expected"] == ""
     trades = [SimpleNamespace(pnl_percent=percent) for percent in [1.0, -0.8] * 40]
@@ -449,7 +449,7 @@ def test_the_marker_of_a_home_is_written_once_and_by_a_run_alone():
 def test_a_dashboard_makes_nothing_in_a_home(rehearse, dashboards):
     run = running(rehearse)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     root = find_home().root
     before = sorted(root.rglob("*"))
     shown = dashboards()
@@ -471,7 +471,7 @@ def test_a_stop_goes_through_when_no_file_can_be_written(rehearse, dashboards, m
 
     monkeypatch.setattr("tradenb.panel.button_requests.send", full)
     assert ask(shown, "stop")["channel"] == "kernel"
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     assert location_of(record_of(run)).key == Key("swing", "BTCUSDT")
 
@@ -492,7 +492,7 @@ def test_a_home_that_is_no_path_is_an_error_and_leaves_nothing_behind(monkeypatc
 
 def test_a_view_that_asks_gets_the_chart_of_the_run_that_is_drawn(rehearse, dashboards):
     run = rehearse()
-    assert run.wait(60)
+    assert run.wait(240)
     shown = dashboards()
     send_to(shown, type="chart")
     (told,) = [message for message in sent_by(shown) if message["type"] == "chart"]
@@ -527,7 +527,7 @@ def test_the_chart_of_a_run_of_this_process_has_the_indicators_that_its_strategy
         return {"mean": mean, "spread": df.high - df.low, "hidden": mean}
 
     run = rehearse(strategy=seeing, end="2024-01-02T03:15")
-    assert run.wait(60)
+    assert run.wait(240)
     shown = dashboards()
     send_to(shown, type="chart")
     (told,) = [message for message in sent_by(shown) if message["type"] == "chart"]

@@ -112,7 +112,7 @@ def test_the_picture_without_widgets_says_the_same(home):
 def test_beside_an_account_the_equity_of_the_chart_says_what_it_is(home, rehearse, dashboards):
     assert model(home).chart()["equity"]["title"] == "Equity if each trade had all of it, %"
     run = rehearse()
-    assert run.wait(60)
+    assert run.wait(240)
     plain = dashboards(run.home).model
     assert plain.chart()["equity"]["title"] == "Equity, %"
 
@@ -120,7 +120,7 @@ def test_beside_an_account_the_equity_of_the_chart_says_what_it_is(home, rehears
 @pytest.mark.no_cover
 def test_runs_without_a_broker_have_none_of_it(rehearse, dashboards):
     run = rehearse()
-    assert run.wait(60)
+    assert run.wait(240)
     shown = dashboards(run.home)
     assert shown.orders == {"accounts": [], "rows": []}
     assert all(row["shields"] == row["alarms"] == [] for row in shown.rows)

@@ -32,7 +32,7 @@ def outputs(monkeypatch):
 @pytest.fixture
 def shown(rehearse, dashboards, outputs):
     """A dashboard of a run that has ended, displayed."""
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     made = dashboards()
     refresh_thread.remove(made)
     made._ipython_display_()
@@ -82,7 +82,7 @@ def test_a_frozen_dashboard_leaves_its_last_picture_without_script(shown, output
 
 @pytest.mark.realtime
 def test_what_was_never_displayed_is_never_replaced(rehearse, dashboards, outputs):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     made = dashboards()
     made._fallback.replace(made.model, "", "", 0.0)
     made.freeze()

@@ -59,7 +59,7 @@ def test_a_run_of_this_process_is_seen_with_its_price_and_position(rehearse):
 @pytest.mark.realtime
 def test_a_finished_run_is_the_same_seen_from_here_and_from_its_files(rehearse, swing, market):
     run = rehearse(end="2024-01-02T12:00")
-    assert run.wait(60)
+    assert run.wait(240)
     here, elsewhere = (
         one(watch(runs=lambda: [record_of(run)]).poll()),
         one(watch(runs=nobody).poll()),
@@ -78,7 +78,7 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
     run = rehearse(speed=3_000)
     until(lambda: run.position, "a position")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     here = one(watch(runs=lambda: [record_of(run)]).poll()).status
     elsewhere = one(watch(runs=nobody).poll()).status
     assert told(here) == told(elsewhere)
@@ -89,7 +89,7 @@ def test_a_run_that_was_released_in_a_position_is_the_same_from_here_and_from_it
 @pytest.mark.realtime
 def test_fault_101_the_price_of_a_run_elsewhere_is_drawn_from_what_it_went_through(rehearse):
     run = rehearse(end=SHORT)
-    assert run.wait(60)
+    assert run.wait(240)
     here, elsewhere = (
         DashboardModel(watch(runs=runs)) for runs in (lambda: [record_of(run)], nobody)
     )
@@ -116,7 +116,7 @@ def test_candles_with_a_gap_keep_their_times_and_none_come_from_nothing():
 @pytest.mark.realtime
 def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):
     run = rehearse(end=SHORT)
-    assert run.wait(60)
+    assert run.wait(240)
     models = [DashboardModel(watch(runs=nobody)) for _ in range(2)]
     for model in models:
         model.poll()
@@ -128,7 +128,7 @@ def test_the_position_is_the_same_for_a_dashboard_that_is_made_anew(rehearse):
 @pytest.mark.realtime
 def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
     run = rehearse(end=SHORT)
-    assert run.wait(60)
+    assert run.wait(240)
     status = one(watch(runs=nobody).poll()).status
     newest = run.ticks().iloc[-1]
     assert status.price == newest.price
@@ -137,7 +137,7 @@ def test_the_price_of_a_run_elsewhere_is_that_of_its_last_candle(rehearse):
 
 @pytest.mark.realtime
 def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     seen = watch(runs=nobody)
     before = one(seen.poll())
 
@@ -152,7 +152,7 @@ def test_files_that_have_not_changed_are_not_read_again(rehearse, monkeypatch):
 
 @pytest.mark.realtime
 def test_a_hole_in_the_journal_is_said(rehearse):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     path = find_home().rehearsal.journal(KEY)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3] + lines[5:]))
@@ -163,7 +163,7 @@ def test_a_hole_in_the_journal_is_said(rehearse):
 
 @pytest.mark.realtime
 def test_events_that_are_appended_later_are_folded_in(rehearse, tmp_path):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     seen = watch(runs=nobody)
     before = one(seen.poll()).replica
     newest = before.last_seq
@@ -176,7 +176,7 @@ def test_events_that_are_appended_later_are_folded_in(rehearse, tmp_path):
 
 @pytest.mark.realtime
 def test_a_document_that_cannot_be_read_is_a_row_that_says_so(rehearse):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     document = find_home().rehearsal.document(KEY)
     document.write_text("not json")
     document.with_name(f"{document.name}.bak").write_text("not json either")
@@ -189,7 +189,7 @@ def test_a_document_that_cannot_be_read_is_a_row_that_says_so(rehearse):
 @pytest.mark.realtime
 def test_an_error_of_the_loop_is_shown_with_its_traceback(rehearse):
     run = rehearse(end=SHORT)
-    assert run.wait(60)  # no good tick clears the error
+    assert run.wait(240)  # no good tick clears the error
     try:
         raise ValueError("a planted fault")
     except ValueError as error:
@@ -207,7 +207,7 @@ def test_an_empty_home_shows_nothing():
 
 @pytest.mark.realtime
 def test_looking_writes_nothing(rehearse):
-    assert rehearse(end=SHORT).wait(60)
+    assert rehearse(end=SHORT).wait(240)
     root = find_home().root
 
     def files():

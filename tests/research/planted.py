@@ -60,7 +60,7 @@ class Planted:
 
         def opened(event):
             if event.at in planted.flattened:
-                planted.started.wait(60)
+                planted.started.wait(240)
                 planted.run.flatten()
 
         @tn.strategy("planned", every="5m", risk=[moody], history="10h", on_open=opened)
@@ -118,7 +118,7 @@ class Planted:
                 end=minute(END), speed=None, home=home,
             )  # fmt: skip
             self.started.set()
-            assert self.run.wait(60)
+            assert self.run.wait(240)
         return self._lived(self.run)
 
     def today(self):

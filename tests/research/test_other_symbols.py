@@ -175,7 +175,7 @@ def test_one_frame_is_not_another_symbol_in_a_rehearsal(tmp_path):
     given = {"strategy": follow(3), "exchange": tn.frame_exchange(frame(2)), "home": tmp_path}
     period = {"start": "2024-01-02", "end": "2024-01-02T03:00"}
     rehearsal = tn.live.rehearse("ETHUSDT", speed=None, **given, **period)
-    assert rehearsal.wait(60)
+    assert rehearsal.wait(240)
     events = rehearsal.events()
     assert set(events.kind) == {"error"}
     assert "one DataFrame holds the candles of one market" in events.note.iloc[0]

@@ -110,7 +110,7 @@ def test_a_clean_rehearsal_has_none_and_one_whose_rule_was_moody_has_that(tmp_pa
             "BTCUSDT", strategy=moving, exchange=tn.frame_exchange(frame_of(rows)),
             start=minute(600), end=minute(1_150), speed=None, home=home,
         )  # fmt: skip
-        assert run.wait(90)
+        assert run.wait(240)
         run.raise_if_failed()
         return run
 
@@ -227,7 +227,7 @@ def test_callbacks_take_part(kept, tmp_path, monkeypatch):
         return sitting
 
     run = tn.live.rehearse("BTCUSDT", strategy=make(), speed=None, home=tmp_path, **period)
-    assert run.wait(60)
+    assert run.wait(240)
     found = parity(run, strategy=make())
     assert found.clean, found
     assert len(found.live) > 10
@@ -245,7 +245,7 @@ def test_callbacks_that_send_are_not_called(tmp_path):
     exchange = tn.testing.random_walk(seed=7, days=2)
     given = {"exchange": exchange, "start": "2024-01-02", "end": "2024-01-02T06:00"}
     run = tn.live.rehearse("BTCUSDT", strategy=sending, speed=None, home=tmp_path, **given)
-    assert run.wait(60)
+    assert run.wait(240)
     told = list(sent)
     assert len(told) > 1
     assert parity(run).clean
@@ -273,7 +273,7 @@ def test_a_run_on_an_account_is_gone_through_with_it(tmp_path):
         "BTCUSDT", strategy=spends, exchange=stepped, account=account, start="2024-01-01T12:00",
         end="2024-01-01T17:00", speed=None, home=tmp_path,
     )  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     found = tn.parity(run, exchange=stepped)
     assert found.clean, repr(found)
     assert len(found.live) > 5

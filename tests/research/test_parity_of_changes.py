@@ -161,7 +161,7 @@ def test_a_value_that_was_changed_in_place_is_named_and_memory_is_not(tmp_path):
     exchange = tn.frame_exchange(frame_of(calm()))
     given = {"exchange": exchange, "start": minute(300), "end": minute(1_000)}
     run = tn.live.rehearse("BTCUSDT", strategy=with_settings, speed=None, home=tmp_path, **given)
-    assert run.wait(60)
+    assert run.wait(240)
     assert tn.parity(run).clean
     settings["every"] = 3
     found = tn.parity(run)

@@ -157,7 +157,7 @@ def test_fees_that_were_told_before_the_trades_were_known_are_held_against_the_t
 def test_a_run_that_sends_nothing_has_none_of_it():
     source = tn.frame_exchange({SYMBOL: frame(rows(*FLAT))})
     run = tn.live.rehearse(SYMBOL, strategy=buys_at(75), exchange=source, speed=None)
-    assert run.wait(60)
+    assert run.wait(240)
     found = tn.parity(run)
     assert (found.replay, found.executed, found.ledger) == (None, None, None)
     assert found.execution_causes == {}
@@ -353,7 +353,7 @@ def test_a_rehearsal_with_orders_is_compared_with_its_own_exchange(faults, tmp_p
         "BTCUSDT", strategy=rehearsed, exchange=walk, broker=broker, speed=None, home=tmp_path,
         end="2024-01-01T05:00",
     )  # fmt: skip
-    assert run.wait(120)
+    assert run.wait(240)
     found = tn.parity(run)
     assert found.replay.equal, str(found)
     assert found.ledger.agrees, str(found)

@@ -270,7 +270,7 @@ def test_a_run_that_goes_on_is_compared_up_to_its_last_commit(tmp_path):
     record = record_of(run)
     until(lambda: record.committed and record.committed.cursor > minute(60), "an hour")
     early = tn.parity(run)
-    assert run.wait(60)
+    assert run.wait(240)
     late = tn.parity(run)
     assert early.clean
     assert late.clean

@@ -94,14 +94,14 @@ def test_fault_21_a_commit_that_hangs_is_not_overtaken_by_the_next_one():
     class Hanging(FakeDisk):
         def sync(self, handle: int) -> None:
             reached.set()
-            assert go_on.wait(60)
+            assert go_on.wait(240)
             super().sync(handle)
 
     disk = Hanging()
     store = begun(disk)
     hanging = threading.Thread(target=store.commit, args=(body(1),))
     hanging.start()
-    assert reached.wait(60)
+    assert reached.wait(240)
     with pytest.raises(StateWriteError, match="still running"):
         store.commit(body(2))
     go_on.set()

@@ -114,7 +114,7 @@ def test_runs_that_share_an_account_agree_on_it(tmp_path):
     given = {"exchange": clock, "home": tmp_path / "rehearsal"}
     run = tn.live.rehearse(SYMBOL, strategy=specs[0], exchange=exchange(flat(20)), home=tmp_path,
                            account=ACCOUNT, speed=None)  # fmt: skip
-    run.wait(60)
+    assert run.wait(240)
     assert record_of(run).account == ACCOUNT
     other = tn.Account(cash=1_001.0, quote=600.0)
     words = r"account 'paper' of .* has cash 1000 and not 1001: all runs under one home"
@@ -136,7 +136,7 @@ def test_the_frames_of_a_run_with_an_account_have_money_before_its_first_trade(t
     given = {"strategy": spec, "exchange": exchange(flat(120)), "account": ACCOUNT}
     result = tn.backtest.run(SYMBOL, progress=False, **given)
     run = tn.live.rehearse(SYMBOL, home=tmp_path, speed=None, **given)
-    run.wait(60)
+    assert run.wait(240)
     (elsewhere,) = attached(run.home, ended=True)
     for each in (run, elsewhere):
         assert each.trades().pnl.empty
@@ -155,7 +155,7 @@ def test_a_rehearsal_books_what_the_backtest_books(tmp_path):
     given |= {"start": "2024-01-01T04:00", "end": "2024-01-02T00:00"}
     result = tn.backtest.run(SYMBOL, progress=False, **given)
     run = tn.live.rehearse(SYMBOL, home=tmp_path, speed=None, **given)
-    run.wait(60)
+    assert run.wait(240)
     kept = record_of(run).state
     assert (kept.earned, kept.charged, kept.trades) == (
         result._figures._states[0].earned,

@@ -44,7 +44,7 @@ def source():
 def rehearsed(spec, source, home, until=MINUTES):
     run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, rules=RULES, speed=None,
                            home=home, end=minute(until))  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.error is None
     return run
 

@@ -31,7 +31,7 @@ from tradenb.testing.server.exchange_server import ExchangeServer
 from tradenb.testing.world.comparable_events import comparable
 
 RULES = Rules(candle_retries=2, candle_retry_seconds=1)
-WAIT_S = 100
+WAIT_S = 240
 ROWS = market(31, 400)
 START = minute(60)
 
@@ -101,7 +101,7 @@ class Life:
         for run in self.runs:
             supervisor.add(run)
         for run in self.runs:
-            run.ended.wait(WAIT_S)
+            assert run.ended.wait(WAIT_S)
             assert run.status != "running"
         return self
 
@@ -195,9 +195,9 @@ def test_backtest_rehearsal_and_restart_over_ccxt_are_the_frame_on_real_candles(
         run = tn.live.rehearse(symbol, speed=None, home=tmp_path, **more)
         until(lambda: run.events().shape[0] > 2, "an event")
         run.release()
-        run.wait(WAIT_S)
+        assert run.wait(WAIT_S)
         again = tn.live.rehearse(symbol, speed=None, home=tmp_path, **more)
-        again.wait(WAIT_S)
+        assert again.wait(WAIT_S)
         again.raise_if_failed()
         alike(record_of(again).storage.events(), expected)
         assert len(server.requests) == asked
@@ -353,7 +353,7 @@ def test_a_run_in_the_background_lives_on_candles_of_ccxt(quick):
         assert quick.start("lively", exchange=ex) is run
         until(lambda: len(run.ticks()) >= 3, "the third tick", seconds=60)
         run.release()
-        run.wait(WAIT_S)
+        assert run.wait(WAIT_S)
         run.raise_if_failed()
         instance = record_of(run).instance
         assert_true(instance.candles, rows, instance.state.cursor)

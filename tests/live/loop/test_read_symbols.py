@@ -231,7 +231,7 @@ def test_a_rehearsal_reads_another_symbol_and_parity_compares_it(tmp_path):
     source = tn.testing.random_walk(seed=7, days=4, symbols=[BTC, ETH])
     given = {"strategy": reads_eth, "exchange": source, **PERIOD}
     run = tn.live.rehearse(BTC, speed=None, home=tmp_path, **given)
-    assert run.wait(60)
+    assert run.wait(240)
     trades = len(tn.backtest.run(BTC, **given).trades)
     assert trades > 0
     found = tn.parity(run)
@@ -260,7 +260,7 @@ def test_parity_without_a_trade_on_either_side_says_that_nothing_was_compared(tm
     run = tn.live.rehearse(
         BTC, strategy=fails, exchange=source, speed=None, home=tmp_path, **period
     )
-    assert run.wait(60)
+    assert run.wait(240)
     found = tn.parity(run)
     assert "nothing to compare, no trade on either side" in repr(found)
     assert "agree" not in repr(found)

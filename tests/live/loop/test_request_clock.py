@@ -32,6 +32,6 @@ def test_a_rehearsal_obeys_what_was_asked_for_now():
     assert run.ticks().wall.max().timestamp() < time.time() - 86_400
     handle.flatten()
     handle.stop()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     assert run.events().exit_reason.iloc[-1] == "flattened"

@@ -180,7 +180,7 @@ def test_a_run_that_was_stopped_begins_anew_with_the_next_number(quick):
     run = quick.start(opens)
     until(lambda: run.position, "a position")
     run.stop()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     count = len(run.events())
     again = quick.start(opens)
@@ -213,7 +213,7 @@ def test_rehearsals_leave_no_thread_behind(tmp_path):
     before = threading.active_count()
     for _ in range(3):
         run = tn.live.rehearse("BTCUSDT", strategy=calm, exchange=exchange(flat(30)), speed=None)
-        assert run.wait(60)
+        assert run.wait(240)
     until(lambda: threading.active_count() <= before, "the end of the threads")
 
 

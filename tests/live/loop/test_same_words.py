@@ -27,7 +27,7 @@ def both(spec, home):
     """The events of a rehearsal and of a backtest."""
     source = exchange(flat(40))
     run = tn.live.rehearse("BTCUSDT", strategy=spec, exchange=source, speed=None, home=home)
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.error is None
     lived = run.events()
     tested = tn.backtest.run("BTCUSDT", strategy=spec, exchange=source, progress=False).events

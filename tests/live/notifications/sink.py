@@ -34,7 +34,7 @@ class Sink:
             def _answer(self) -> None:
                 sink.paths.append(self.path)
                 sink.arrived.release()
-                sink.open.wait(60)
+                sink.open.wait(240)
                 try:
                     self.send_response(sink.codes.pop(0) if sink.codes else 200)
                     self.end_headers()

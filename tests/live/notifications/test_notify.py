@@ -38,7 +38,7 @@ def test_an_entry_is_told_and_the_state_of_what_was_sent_is_under_the_home(sink,
     line = sink.wait_for("BTCUSDT:buyer opened long at")
     assert "stop" in line
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     made.close(10)
     events = [event for event in run.events().kind if event in {"opened", "closed"}]
     assert made.sent == len(sink.lines) <= len(events)

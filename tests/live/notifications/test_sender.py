@@ -32,7 +32,7 @@ class Held:
 
     def send(self, title: str, body: str, *, again: bool) -> bool:
         self.reached.set()
-        self.open.wait(60)
+        self.open.wait(240)
         self.again.append(again)
         if self.failures:
             self.failures -= 1
@@ -74,7 +74,7 @@ def test_of_what_is_too_much_for_a_service_that_hangs_the_oldest_is_left_out_and
     service = Held(hangs=True)
     sender = make_sender(service, length=10)
     sender.offer("first")
-    assert service.reached.wait(60)
+    assert service.reached.wait(240)
     for number in range(MANY):
         sender.offer(str(number))
     assert sender.dropped == MANY - 10
@@ -154,7 +154,7 @@ def test_a_closed_sender_still_delivers_what_waits_and_waits_for_no_retry(make_s
     service = Held(hangs=True, failures=1)
     sender = make_sender(service, pause_s=600.0, retry_s=(600.0,))
     sender.offer("a")
-    assert service.reached.wait(60)
+    assert service.reached.wait(240)
     sender.offer("b")
     assert not sender.close(0.0)
     service.open.set()
@@ -166,7 +166,7 @@ def test_a_burst_is_messages_of_twenty_lines(make_sender):
     service = Held(hangs=True)
     sender = make_sender(service)
     sender.offer("first")
-    assert service.reached.wait(60)
+    assert service.reached.wait(240)
     for number in range(50):
         sender.offer(str(number))
     service.open.set()

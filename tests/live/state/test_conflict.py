@@ -146,7 +146,7 @@ def test_fault_29_the_decision_outlives_the_process(quick, counts, flag, theirs,
     run = quick.start(counts)
     written_by_another(run)
     tn.live.attach()[0].release()
-    assert run.wait(60)
+    assert run.wait(240)
     with pytest.raises(tn.StateConflict, match="nothing starts until you decide"):
         quick.start(counts)
     assert main(["resolve", run.id, flag, "--json"]) == 0
@@ -287,7 +287,7 @@ def test_a_run_that_is_undecided_is_not_retired(quick, counts, capsys):
     run = quick.start(counts)
     written_by_another(run)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     assert main(["retire", "BTCUSDT:counts"]) == 4
     assert "until you decide which one holds" in capsys.readouterr().err
     assert document().exists()
@@ -302,7 +302,7 @@ def test_what_was_asked_for_is_asked_of_the_state_that_holds(quick, holds):
     run.stop()
     until(lambda: run.undecided, "that somebody else wrote it")
     run.take_theirs()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     assert list(run.events()["exit_reason"])[-1] == "flattened"
 
@@ -311,7 +311,7 @@ def test_a_document_that_has_gone_leaves_ours_to_be_decided_on(quick, counts, ca
     run = quick.start(counts)
     written_by_another(run)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     for path in document().parent.iterdir():
         if path.name.endswith((".json", ".bak")):
             path.unlink()
@@ -335,7 +335,7 @@ def test_a_damaged_document_leaves_its_run_and_the_others_within_reach(quick, co
     until(lambda: record_of(run).last_ticks and document().exists(), "a tick")
     until(lambda: record_of(other).last_ticks, "a tick of the other")
     other.release()
-    assert other.wait(60)
+    assert other.wait(240)
     for path in (document(), find_home().document(Key("beside", "BTCUSDT"))):
         path.write_bytes(b"garbage\n")
         path.with_name(f"{path.name}.bak").unlink(missing_ok=True)

@@ -158,7 +158,7 @@ def test_fault_92_released_runs_leave_no_idle_threads(quick):
     wait_until(lambda: all(len(run.ticks()) for run in runs), "ticks")
     for run in runs:
         run.release()
-    assert all(run.wait(60) for run in runs)
+    assert all(run.wait(240) for run in runs)
 
     def idle():
         return [each for each in threading.enumerate() if each.name == "tradenb-worker"]

@@ -143,7 +143,7 @@ def test_an_attached_handle_keeps_and_reads_it(tmp_path):
         SYMBOL, strategy=strategy(5), exchange=exchange(ROWS), home=tmp_path,
         start=T0, end=T0 + 300 * 60_000, speed=None,
     )  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     (other,) = tn.live.attach(tmp_path, ended=True)
     found = other.expect(backtest())
     assert found.inside

@@ -54,7 +54,7 @@ def rehearsed(tmp_path_factory):
     added = next(event.at for event in whole.event_list[::-1] if event.kind == "added")
     given["end"] = added + 2 * MINUTE
     run = tn.live.rehearse("BTCUSDT", **given, speed=None, home=home)
-    assert run.wait(60)
+    assert run.wait(240)
     return run, tn.backtest.run("BTCUSDT", **given, progress=False), home
 
 
@@ -124,9 +124,9 @@ def test_each_fill_is_under_the_rules_that_the_run_had_then(tmp_path):
     dear = tn.Rules(fee_percent=0.2, slippage_percent=0.05)
     middle, end = START + 360 * MINUTE, START + 720 * MINUTE
     first = tn.live.rehearse("BTCUSDT", **given, end=middle, speed=None)
-    assert first.wait(60)
+    assert first.wait(240)
     run = tn.live.rehearse("BTCUSDT", **given, end=end, speed=None, rules=dear)
-    assert run.wait(60)
+    assert run.wait(240)
     fills = run.fills()
     entered = fills.groupby("signal_id")["at"].transform("min")
     # What was open at the restart goes on under the rules that it was opened with.

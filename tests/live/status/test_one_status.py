@@ -35,7 +35,7 @@ def line(quick):
 
     @tn.exchange("line", now=quick.clock.now)
     def line(symbol, since, limit):
-        assert Line.clear.wait(60)
+        assert Line.clear.wait(240)
         if Line.cut:
             raise LookupError("the line is dead")
         return rows(since, limit, quick.clock.now())
@@ -60,7 +60,7 @@ def with_position(quick, line):
 def test_fault_96_after_a_resume_the_position_is_there_at_once_and_starting_is_said(quick, line):
     run = with_position(quick, line)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     held, line.clear = run.position, threading.Event()
     again = start(quick, line)
     try:
@@ -116,7 +116,7 @@ def test_what_a_dead_process_ran_into_is_its_last_error_and_not_its_state_now(qu
     files = RunFiles(find_home(), Key("opens", "BTCUSDT"))
     until(lambda: files.status().error, "the error on disk")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     status = files.status()
     assert (status.label, status.error) == ("unwatched long", "")
     assert "the line is dead" in status.last_error
@@ -188,7 +188,7 @@ def test_fault_98_a_run_that_was_stopped_says_so_when_it_is_started_again(quick,
     until(lambda: record_of(run).committed, "a commit")
     run.stop()
     run.flatten()
-    assert run.wait(60)
+    assert run.wait(240)
     again = start(quick, line)
     words = "a new run: the one before it was stopped and ended at "
     assert words in caplog.text
@@ -202,7 +202,7 @@ def test_a_run_that_is_stopping_says_so_when_it_is_started_again(quick, line, ca
     run.stop()
     until(lambda: record_of(run).committed.stopping or not acted, "the stop")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     again = start(quick, line)
     assert "it was asked to stop before and goes on stopping" in caplog.text
     assert "it was asked to stop before" in again._repr_html_()

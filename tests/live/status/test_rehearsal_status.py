@@ -59,7 +59,7 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
     until(lambda: record_of(run).committed, "a commit")
     assert statuses() == {"running"}
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     left = record_of(run).committed.cursor
     assert run.status == "idle"
     assert statuses() == {"idle"}
@@ -68,7 +68,7 @@ def test_a_rehearsal_that_a_start_goes_on_with_is_idle_until_it_comes_to_its_end
         handle.stop()
 
     again = rehearse(speed=None)
-    assert again.wait(60)
+    assert again.wait(240)
     assert record_of(again).last_ticks[0].at > left
     assert again.status == "done"
     assert statuses() == {"done"}
@@ -80,7 +80,7 @@ def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses)
     run = rehearse(speed=60)
     until(lambda: record_of(run).committed, "a commit")
     run.stop()
-    assert run.wait(60)
+    assert run.wait(240)
     assert record_of(run).committed.cursor < LONG
     assert run.status == "done"
     assert statuses() == {"done"}
@@ -88,7 +88,7 @@ def test_a_rehearsal_that_was_stopped_is_done_before_its_end(rehearse, statuses)
 
 @pytest.mark.realtime
 def test_the_end_is_that_of_the_last_start(rehearse, statuses):
-    assert rehearse(speed=None, end=SHORT).wait(60)
+    assert rehearse(speed=None, end=SHORT).wait(240)
     assert statuses() == {"done"}
     longer = rehearse(speed=60)
     until(
@@ -96,7 +96,7 @@ def test_the_end_is_that_of_the_last_start(rehearse, statuses):
         "a commit",
     )
     longer.release()
-    assert longer.wait(60)
+    assert longer.wait(240)
     assert statuses() == {"idle"}
 
 

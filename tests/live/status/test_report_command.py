@@ -18,7 +18,7 @@ def ran(home):
     """Live through some hours; return the backtest over the same."""
     what = rehearsed(200)
     run = tn.live.rehearse(**what, home=home)
-    assert run.wait(60)
+    assert run.wait(240)
     run.raise_if_failed()
     del what["speed"]
     return tn.backtest.run(what.pop("symbol"), **what, progress=False)
@@ -43,7 +43,7 @@ def test_the_reports_tell_what_the_backtest_tells(tmp_path, capsys):
 @pytest.mark.no_cover
 def test_a_rehearsal_is_pointed_at_where_the_home_has_no_live_run(tmp_path, capsys):
     run = tn.live.rehearse(**rehearsed(200), home=tmp_path)
-    assert run.wait(60)
+    assert run.wait(240)
     words = f"rehearsals are under --home {tmp_path / 'rehearsal'}"
     assert main(["report", "--home", str(tmp_path), "-o", str(tmp_path / "out")]) == 1
     assert words in capsys.readouterr().out

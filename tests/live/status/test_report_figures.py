@@ -37,7 +37,7 @@ def run_both(function, folder):
     run = tn.live.rehearse(
         "BTCUSDT", strategy=spec, exchange=MARKET, speed=None, home=folder, **PERIOD
     )
-    assert run.wait(120)
+    assert run.wait(240)
     return result, report_of_run(record_of(run))
 
 

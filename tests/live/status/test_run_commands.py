@@ -188,7 +188,7 @@ def test_fault_68_a_reader_that_went_away_does_not_end_the_bot(tmp_path, reposit
         try:
             (handle,) = until(tn.live.attach, "the run on disk")
             handle.stop()
-            assert found.wait(60) == 0
+            assert found.wait(240) == 0
             assert found.stderr.read() == b""
         finally:
             found.kill()

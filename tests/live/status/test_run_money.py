@@ -46,7 +46,7 @@ def home(tmp_path_factory):
         tn.live.rehearse("BTCUSDT", strategy=spec, speed=None, home=root, **given)
         for spec in several
     ]
-    assert all(run.wait(60) for run in runs)
+    assert all(run.wait(240) for run in runs)
     alone = [tn.backtest.run("BTCUSDT", strategy=spec, progress=False, **given) for spec in several]
     return root, runs, alone
 
@@ -142,7 +142,7 @@ def test_a_run_without_an_account_has_no_money(tmp_path):
         "BTCUSDT", strategy=strategies()[0], exchange=WALK, speed=None, home=tmp_path,
         start="2024-01-01T12:00", end="2024-01-01T12:30",
     )  # fmt: skip
-    assert run.wait(60)
+    assert run.wait(240)
     status = report_of_run(record_of(run)).status
     assert status.money is None
     assert account_statuses([status]) == []

@@ -40,7 +40,7 @@ def position(quick):
     run = quick.start(tn.strategy("opens", every="1m")(opens))
     until(lambda: record_of(run).committed and run.position, "a position on disk")
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     return run
 
 
@@ -214,7 +214,7 @@ def test_fault_95_the_bot_file_that_ran_it_last_is_started_again_and_named(
     (handle,) = tn.live.attach()
     assert handle.position.id == position.position.id
     handle.release()
-    assert handle.wait(60)
+    assert handle.wait(240)
 
 
 BOT = """

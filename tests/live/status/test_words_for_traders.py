@@ -60,7 +60,7 @@ def test_a_strategy_that_raised_is_in_the_list_the_status_the_cell_and_the_repor
 
 def test_a_rehearsal_that_came_to_its_end_is_done_and_has_ended_for_others(capsys):
     run = tn.live.rehearse(**rehearsed(200))
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.status == "done"
     assert main(["status"]) == 0
     assert " done " in capsys.readouterr().out.splitlines()[1]
@@ -69,7 +69,7 @@ def test_a_rehearsal_that_came_to_its_end_is_done_and_has_ended_for_others(capsy
 @pytest.mark.no_cover
 def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
     run = tn.live.rehearse(**rehearsed(200))
-    assert run.wait(60)
+    assert run.wait(240)
     short = run.report()
     full = run.dump(tmp_path / "live.md").read_text()
     assert "The newest 10 of" in short
@@ -88,7 +88,7 @@ def test_a_report_is_short_markdown_or_a_page_with_a_price_chart(tmp_path):
 
 def test_tradenb_report_draws_the_price_from_files_that_are_those_of_the_run(tmp_path, capsys):
     what = rehearsed(200)
-    assert tn.live.rehearse(**what, home=tmp_path).wait(60)
+    assert tn.live.rehearse(**what, home=tmp_path).wait(240)
     files = tmp_path / "candles"
     files.mkdir()
     tn.candles("BTCUSDT", exchange=what["exchange"]).to_parquet(files / "BTCUSDT.parquet")
@@ -228,13 +228,13 @@ def test_an_ended_run_is_retired_and_may_come_back(quick, capsys):
     assert main(["retire", "BTCUSDT:opens"]) == 3
     assert "held by process" in capsys.readouterr().err
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     assert main(["retire", "BTCUSDT:opens"]) == 1
     assert "holds a signal" in capsys.readouterr().err
     run = quick.start(opens)
     run.stop()
     run.flatten()
-    assert run.wait(60)
+    assert run.wait(240)
     events = len(run.events())
     assert main(["retire", "BTCUSDT:opens", "--json"]) == 0
     folder = json.loads(capsys.readouterr().out)["folder"]
@@ -262,7 +262,7 @@ def test_a_run_that_saves_nothing_for_minutes_is_seen_in_the_status(quick, capsy
     path = find_home().document(Key("calm", "BTCUSDT"))
     old = read_document(DiskFilesystem(), path)
     run.release()
-    assert run.wait(60)
+    assert run.wait(240)
     path.write_bytes(
         encode(old.seq + 9, {**old.body, "saved_at": old.body["saved_at"] - 86_400_000})
     )
