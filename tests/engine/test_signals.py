@@ -132,7 +132,7 @@ def test_a_position_is_a_word_or_a_sign(position):
     ("changes", "words"),
     [
         ({"position": "buy"}, "'position' must be 'long', 'short', None, .* was 'buy'"),
-        ({"position": np.ones(5)}, "'position' must have one value a candle"),
+        ({"position": np.ones(5)}, r"'position' must have a value a candle, 200; had 5"),
         ({"minutes": "soon"}, "'minutes' must hold numbers"),
         ({"minutes": np.full(480, np.timedelta64(1, "h"))}, "must hold numbers, was timed"),
         ({"entry": np.full(480, 1j)}, "'entry' must hold numbers, was complex128"),

@@ -151,6 +151,18 @@ def test_a_timestamp_column_comes_before_the_index_and_the_index_before_other_na
     assert rows_from_frame(frame().assign(date=wrong)).time.tolist() == EXPECTED["time"]
 
 
+@pytest.mark.parametrize("write", [str, lambda at: at.to_pydatetime(), lambda at: at.date()])
+def test_an_index_of_texts_or_dates_holds_the_times_where_no_column_does(write):
+    days = pd.date_range("2024-01-01", periods=5, freq="D", tz="UTC")
+    plain = frame().drop(columns="timestamp")
+    expected = rows_from_frame(plain.set_index(days)).time.tolist()
+    written = pd.Index([write(day) for day in days], dtype=object)
+    assert rows_from_frame(plain.set_index(written)).time.tolist() == expected
+    named = plain.assign(time=days).set_index(pd.Index(list("abcde")))
+    assert rows_from_frame(named).time.tolist() == expected
+    assert "time must be ISO 8601" in str(refusal(plain.set_index(pd.Index(list("abcde")))))
+
+
 def test_missing_columns_are_named_together_with_those_found():
     error = refusal(frame().drop(columns=["volume", "timestamp"]).rename(columns={"low": "lo"}))
     assert (error.code, error.index) == ("columns", None)

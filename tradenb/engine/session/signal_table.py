@@ -239,7 +239,7 @@ def _positions(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     """Read the words long and short, or the signs of numbers; all else is refused."""
     values = np.asarray(column)
     if values.shape != (rows,):
-        raise SpecError(f"{what}: 'position' must have one value a candle ({rows})")
+        raise SpecError(f"{what}: 'position' must have a value a candle, {rows}; had {values.size}")
     if values.dtype.kind not in "biuf":
         values = _without_missing(values.astype(object))
     if values.dtype.kind in "biuf":
@@ -262,7 +262,7 @@ def _exits(column: Any, rows: int, what: str) -> NDArray[np.int8]:
     if values.dtype.kind == "U":  # a list of true and of sides became words
         values = np.asarray(column, dtype=object)
     if values.shape != (rows,):
-        raise SpecError(f"{what}: 'exit' must have one value a candle ({rows})")
+        raise SpecError(f"{what}: 'exit' must have a value a candle, {rows}; had {values.size}")
     if values.dtype.kind == "b":
         return values * np.int8(_BOTH)
     values = _without_missing(values.astype(object))

@@ -143,8 +143,8 @@ def frame_exchange(
         (symbol, time) or columns (price, symbol) name several. Columns open, high, low,
         close, volume, in upper or lower case; others are ignored, a missing volume is 0. The open
         times: a column `timestamp`, else a DatetimeIndex, else a column (or named index) time,
-        datetime, date or open_time; int ms since the epoch, datetime or ISO string; without a time
-        zone it is UTC.
+        datetime, date or open_time, else an index of texts or dates; int ms since the epoch,
+        datetime or ISO string; without a time zone it is UTC.
         Later changes of the frame do not change the candles.
     timeframe : str, default "1m"
         How long the candles are, "1m" to "1d". A live run and a rehearsal need 1m.
@@ -188,8 +188,9 @@ def rows_from_frame(
     import pandas as pd
 
     index = frame.index
-    named = plain_name(index.name) in TIME_NAMES
-    timed = isinstance(index, pd.DatetimeIndex) or named
+    timed = isinstance(index, pd.DatetimeIndex) or plain_name(index.name) in TIME_NAMES
+    if not timed and not pd.api.types.is_numeric_dtype(index):  # texts or dates, nowhere else
+        timed = not any(plain_name(name) in TIME_NAMES for name in frame.columns)
     places = find_columns(list(frame.columns), timed_index=timed, needs_volume=needs_volume)
     time = index.to_series() if places.time is None else frame.iloc[:, places.time]
     values = [None if place is None else _array(frame.iloc[:, place]) for place in places.values]
