@@ -74,7 +74,7 @@ def test_fault_90_while_candles_come_a_flatten_is_the_way_and_abandon_is_refused
     def refused(process):
         with pytest.raises(tn.StateError, match=r"still gets candles .*flatten"):
             process.runs[0].abandon(95.0)
-        for price in (0, -1.0, math.nan, math.inf, "95", True, None):
+        for price in (0, -1.0, math.nan, math.inf, 1e-320, 1e300, "95", True, None):
             with pytest.raises(tn.UsageError, match="must be a number above 0"):
                 process.runs[0].abandon(price)
 
@@ -115,7 +115,7 @@ def test_fault_90_tradenb_retire_names_the_way_out_and_takes_it(home, capsys):
     assert main(["retire", "BTCUSDT:dip"]) == 1
     assert "tradenb retire BTCUSDT:dip --abandon PRICE" in capsys.readouterr().err
     assert main(["retire", "BTCUSDT:dip", "--abandon", "-5"]) == 2
-    assert "must be a number above 0, was -5" in capsys.readouterr().err
+    assert "must be a number above 0, from 1e-100 to 1e+100, was -5" in capsys.readouterr().err
     assert main(["retire", "BTCUSDT:dip", "--abandon", "90", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     entry = body(3)["state"]["signal"]["entry"]

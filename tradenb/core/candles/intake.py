@@ -30,8 +30,8 @@ MEDIAN_WINDOW: Final = 60
 _CHUNK: Final = 4096
 
 # Prices and volumes beyond these are no market's, and their products no numbers.
-_LEAST: Final = 1e-100
-_MOST: Final = 1e100
+LEAST: Final = 1e-100
+MOST: Final = 1e100
 
 PRICES: Final = ("open", "high", "low", "close")
 _MISSING: Final = np.iinfo(np.int64).min  # what numpy makes of a missing time (NaT)
@@ -111,14 +111,14 @@ def check_rows(rows: Rows, step: int = MINUTE) -> None:
         missing or off the grid of the step ("grid").
     """
     # Nothing compares with NaN, so these cover every test of `_complaint`, in one pass each.
-    good = rows.low >= _LEAST
+    good = rows.low >= LEAST
     good &= rows.low <= rows.open
     good &= rows.low <= rows.close
     good &= rows.open <= rows.high
     good &= rows.close <= rows.high
-    good &= rows.high <= _MOST
+    good &= rows.high <= MOST
     good &= rows.volume >= 0
-    good &= rows.volume <= _MOST
+    good &= rows.volume <= MOST
     good &= rows.time % step == 0
     if rows.time.min() < EARLIEST or rows.time.max() >= LATEST:
         good &= (rows.time >= EARLIEST) & (rows.time < LATEST)
@@ -144,13 +144,13 @@ def _complaint(rows: Rows, index: int, step: int) -> tuple[str, str]:
     for name, price in prices.items():
         if price <= 0:
             return "not_positive", f"{name} must be above 0, was {price!r}"
-        if not _LEAST <= price <= _MOST:
+        if not LEAST <= price <= MOST:
             code = "not_finite" if price > 1 else "not_positive"
-            return code, f"{name} must be from {_LEAST:g} to {_MOST:g}, was {price!r}"
+            return code, f"{name} must be from {LEAST:g} to {MOST:g}, was {price!r}"
     if not math.isfinite(volume):
         return "not_finite", f"volume must be a finite number, was {volume!r}"
-    if volume > _MOST:
-        return "not_finite", f"volume must be at most {_MOST:g}, was {volume!r}"
+    if volume > MOST:
+        return "not_finite", f"volume must be at most {MOST:g}, was {volume!r}"
     if volume < 0:
         return "not_positive", f"volume must be 0 or more, was {volume!r}"
     if low > min(open_, close):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, assert_never, cast
 
@@ -132,10 +131,13 @@ def standing(items: Iterable[Asked | None]) -> list[Command]:
 
 
 def abandon_price(price: object) -> float:
-    """Return a price as a float, or raise UsageError."""
+    """Return a price as a float, or raise UsageError; the bounds are those of candles."""
+    from tradenb.core.candles.intake import LEAST, MOST
+
     found = float(price) if isinstance(price, int | float) and price is not True else 0.0
-    if not 0 < found < math.inf:
-        raise UsageError(f"the price of abandon must be a number above 0, was {shown(price)}")
+    if not LEAST <= found <= MOST:
+        words = f"must be a number above 0, from {LEAST:g} to {MOST:g}"
+        raise UsageError(f"the price of abandon {words}, was {shown(price)}")
     return found
 
 
