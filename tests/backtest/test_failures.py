@@ -320,3 +320,13 @@ def test_who_leaves_the_debugger_leaves_the_backtest():
 def test_arguments_of_other_tools_are_told_where_they_are_here(name, said):
     with pytest.raises(tn.UsageError, match=f"has no argument '{name}'; {said}"):
         tn.backtest.run("BTCUSDT", **{name: 1})
+
+
+@pytest.mark.parametrize("by", ["symbol", "strategy"])
+def test_the_heatmap_of_a_run_whose_every_ask_failed_is_unknown(by):
+    def fails(ctx):
+        raise ValueError("no")
+
+    table = run(fails).heatmap(by=by)
+    assert table["count"].tolist() == [0, 0]
+    assert table[["total_pnl", "longest_wins", "max_drawdown"]].isna().all(axis=None)

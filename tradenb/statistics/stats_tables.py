@@ -181,9 +181,8 @@ def heatmap_frame(
         index=pandas.Index([label for label, _ in ranked], name=by, dtype="str"),
         columns=columns,
     )
-    return frame.astype(
-        {name: "int64" if ALL_UNITS[name] == "count" else "float64" for name in columns}
-    )
+    counts = {name for name in columns if ALL_UNITS[name] == "count" and frame[name].notna().all()}
+    return frame.astype({name: "int64" if name in counts else "float64" for name in columns})
 
 
 def group_name(by: str, symbol: str, strategy: str) -> str:
