@@ -21,6 +21,7 @@ from tradenb.core.orders.ledger import OrderLedger
 from tradenb.core.orders.order_alarms import CURES, alarms
 from tradenb.errors import StateError
 from tradenb.store.filesystem import DiskFilesystem
+from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 from tradenb.testing.server.server_account import loopback_keys
 from tradenb.testing.server.signed_requests import Credentials
@@ -84,6 +85,19 @@ def test_a_new_key_that_shows_the_orders_of_the_run_is_taken():
 
 def _digits():
     return broker().id.rpartition(":")[2]
+
+
+def test_a_process_that_still_has_a_run_of_the_account_is_to_be_ended_first():
+    made = opened()
+    lock = made.home.lock(KEY)
+    with FileLock(made.disk, lock, started=made.clock.now()):
+        with pytest.raises(
+            StateError, match=rf"process {os.getpid()} on .* has BTC.* end it first"
+        ):
+            take(made)
+        assert b'"keys"' not in made.disk.read(made.home.broker(made.broker.id), limit=1 << 16)
+    with FileLock(made.disk, lock, yields=True):  # `tradenb guard` looks after it just now
+        assert "the new key shows 2 of 2" in take(made)
 
 
 def test_a_key_of_another_account_is_refused(monkeypatch):

@@ -12,7 +12,8 @@ import pytest
 
 from tests.store.samples import HOME, KEY
 from tradenb.errors import StateWriteError, UnknownName, UsageError
-from tradenb.store.control import kill_switch, peek, receive, requests_in, send
+from tradenb.store.codec import Damaged
+from tradenb.store.control import checked_request, kill_switch, peek, receive, requests_in, send
 from tradenb.store.filesystem import DiskFilesystem, forget
 from tradenb.store.paths import Home, Key
 from tradenb.testing.world.fake_disk import Crash, FakeDisk
@@ -119,6 +120,15 @@ def test_what_is_no_request_is_moved_aside_and_reported(text):
         assert words
         assert disk.files()[aside] == text
         assert [item.request for item in received.waiting] == [good]
+
+
+@pytest.mark.parametrize(
+    "values", [{"kind": "k" * 500}, {"f" * 500: 1}, {"id": "i" * 500}, {"cancel_id": "c" * 500}]
+)
+def test_a_long_value_is_seen_to_be_cut_in_the_message(values):
+    with pytest.raises(Damaged, match=r"'(k|f|i|c){70,}\.\.\.") as caught:
+        checked_request(BY_HAND | values)
+    assert len(str(caught.value)) < 250
 
 
 def test_a_request_may_be_written_by_hand():

@@ -18,6 +18,8 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+from tradenb.errors import shown
+
 LIMIT: Final = 16 << 20
 # As many bytes hold the number of a generation and its checksum.
 HEAD: Final = 96
@@ -264,7 +266,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise Damaged(f"duplicate key {twice!r:.40}")
+        raise Damaged(f"duplicate key {shown(twice)}")
     return found
 
 

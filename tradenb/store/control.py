@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tradenb.core.timeframe import LATEST
 from tradenb.core.validation.terms import ID_LIMIT
-from tradenb.errors import StateWriteError, UsageError, unknown
+from tradenb.errors import StateWriteError, UsageError, shown, unknown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.plain_record import record_of
@@ -366,7 +366,7 @@ def checked_request(found: object) -> Request:
     """
     request = record_of(Request, found)
     unknown = found.keys() - {*Request._fields} if isinstance(found, Mapping) else ()
-    problems = [*(f"there is no field {name!r:.80}" for name in unknown), *_problems(request)]
+    problems = [*(f"there is no field {shown(name)}" for name in unknown), *_problems(request)]
     if problems:
         raise Damaged("; ".join(problems))
     return request
@@ -374,13 +374,13 @@ def checked_request(found: object) -> Request:
 
 def _problems(request: Request) -> Iterator[str]:
     if not _ID.fullmatch(request.id):
-        yield f"id must be 1 to 64 letters, digits, _ or -, was {request.id!r:.80}"
+        yield f"id must be 1 to 64 letters, digits, _ or -, was {shown(request.id)}"
     if not 0 <= request.wall < LATEST:
         yield f"wall must be ms UTC before the year 2200, was {request.wall}"
     for name in ("signal_id", "cancel_id", "request_id"):
         label = getattr(request, name)
         if label is not None and len(label) > ID_LIMIT:
-            yield f"{name} must be at most {ID_LIMIT} characters, was {label!r:.80}"
+            yield f"{name} must be at most {ID_LIMIT} characters, was {shown(label)}"
     price = request.price
     if (request.kind == "abandon") != (price is not None):
         yield "abandon needs a price, and nothing else takes one"

@@ -19,7 +19,7 @@ from tradenb.core.orders.order_records import ZERO
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import DAY, LATEST
-from tradenb.errors import StateError, StateWriteError, UsageError
+from tradenb.errors import StateError, StateWriteError, UsageError, shown
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.plain_record import outside, whole_record
 from tradenb.store.filesystem import Filesystem, replace_durably, replace_whole
@@ -85,7 +85,7 @@ def _problems(record: ShareFile) -> Iterator[str]:
     """Name what no share says."""
     for name in ("invested", "day_result"):
         if not _MONEY.fullmatch(getattr(record, name)):
-            yield f"{name}: must be an amount such as 100.50, was {getattr(record, name)!r:.80}"
+            yield f"{name}: must be an amount such as 100.50, was {shown(getattr(record, name))}"
     yield from outside(record, 0, _LARGEST, "positions", "in_doubt")
     if max(len(record.sent), len(record.unknown)) > _MOST:
         yield f"it has more than {_MOST} orders in an hour"

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from tradenb.core.orders.gate import Arm
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import LATEST
-from tradenb.errors import StateError, StateWriteError
+from tradenb.errors import StateError, StateWriteError, shown
 from tradenb.store.aside import move_aside
 from tradenb.store.codec import Damaged, dump, parse
 from tradenb.store.document.plain_record import outside, whole_record
@@ -74,10 +74,11 @@ def _problems(record: ArmFile) -> Iterator[str]:
     """Name what no permission says."""
     for name in (record.account, *record.symbols, *record.strategies):
         if not 1 <= len(name) <= _LONGEST_NAME:
-            yield f"a name must have 1 to {_LONGEST_NAME} letters, was {name!r:.80}"
+            yield f"a name must have 1 to {_LONGEST_NAME} letters, was {shown(name)}"
     for amount in _AMOUNTS:
-        if not _AMOUNT.fullmatch(getattr(record, amount)):
-            yield f"{amount}: must be an amount such as 100.50, was {getattr(record, amount)!r:.80}"
+        given = getattr(record, amount)
+        if not _AMOUNT.fullmatch(given):
+            yield f"{amount}: must be an amount such as 100.50, was {shown(given)}"
     yield from outside(record, 1, _MANY, "max_open", "orders_an_hour")
     yield from outside(record, 0, LATEST, "since", "until")
     longest = REHEARSED if record.account.startswith(OF_REHEARSAL) else LONGEST

@@ -18,6 +18,7 @@ from tradenb.core.orders.order_records import ZERO
 from tradenb.engine.ports import Clock
 from tradenb.errors import StateError
 from tradenb.store.filesystem import Filesystem
+from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
 
 WITH_ANY_KEY: Final[BrokerOf] = partial(recorded_broker, any_key=True)
@@ -41,7 +42,8 @@ async def take_new_key(
     Raises
     ------
     StateError
-        When the key is not new, shows other orders than those of the run, or has a run of its own.
+        When the key is not new, shows other orders than those of the run, or has a run of its own,
+        or a process still has a run of the account.
     ExchangeError
         When the exchange does not answer, or does not take the key.
     """
@@ -51,6 +53,13 @@ async def take_new_key(
     name = ":".join((*account.split(":")[:2], digits))
     if name == account:
         raise StateError(f"the variables of {account} hold the key that it had; set the new one")
+    for held in runs_on(filesystem, home, account):
+        holder = holder_of(filesystem, home.lock(held.key))
+        if held.pid is not None and not holder.yields:
+            raise StateError(
+                f"{holder} has {held.key.id} and goes on with the key that it began with; end it "
+                "first (Ctrl-C there, or run.release()), its stop goes on resting at the exchange"
+            )
     for held in runs_on(filesystem, home, name):
         raise StateError(
             f"{held.key.id} runs or holds something on {name}, which is the account of the new "

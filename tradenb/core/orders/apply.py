@@ -56,7 +56,7 @@ def apply(
         case Refused():
             ending: Ending = "would_trigger" if answer.would_trigger else "refused"
             after = _refused(_ended(ledger, answer.id, ending, answer.why, now))
-            return stopped(after, NO_KEY) if answer.no_key else after
+            return _without_key(after, answer)
         case Unclear():
             return _unclear(ledger, answer)
         case Shown():
@@ -66,8 +66,7 @@ def apply(
         case QueryFailed():
             return _not_answered(ledger, answer, now)
         case Cancelled():
-            after = _cancelled(ledger, answer.id, now)
-            return stopped(after, NO_KEY) if answer.no_key else after
+            return _without_key(_cancelled(ledger, answer.id, now), answer)
         case OpenOrders():
             after = looked(ledger, answer, venue, now)
             return _unread(ledger, after) if answer.unread else after
@@ -79,6 +78,11 @@ def apply(
             return _told(ledger, answer, market, now)
         case _:
             assert_never(answer)
+
+
+def _without_key(ledger: OrderLedger, answer: Refused | Cancelled | OverviewFailed) -> OrderLedger:
+    """Disarm where the exchange refuses the key; a query alone only has all looked at."""
+    return stopped(ledger, NO_KEY) if answer.no_key else ledger
 
 
 def _ended(ledger: OrderLedger, id: str, ending: Ending, why: str, now: Time) -> OrderLedger:
@@ -143,7 +147,7 @@ def _not_looked(
             check_failed_at=now,
             check_due=True,
         )
-        return stopped(ledger, NO_KEY) if answer.no_key else ledger
+        return _without_key(ledger, answer)
     failed = ledger.looks_failed + 1
     due = ledger.check_due or answer.no_key or failed >= LOOKS_BEFORE_CHECK
     return ledger._replace(looked_at=now, looks_failed=failed, check_due=due)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tradenb.core.rules import Rules
 from tradenb.core.timeframe import LATEST, MINUTE
+from tradenb.errors import shown
 from tradenb.store.document.ledger_record import check_ledger
 
 _LONGEST: Final = 300
@@ -51,7 +52,7 @@ def sentence_of(item: Any) -> str:
     where = ".".join(map(str, item["loc"]))
     words = item["msg"].removeprefix("Value error, ")
     if item["type"] != "value_error":
-        words = f"{where or 'body'}: {words}, was {item['input']!r:.80}"
+        words = f"{where or 'body'}: {words}, was {shown(item['input'])}"
     elif where:
         words = f"{where}: {words}"
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."

@@ -12,6 +12,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from tradenb.errors import shown
 from tradenb.store.codec import Damaged
 
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -36,13 +37,13 @@ def record_of(kind: type[Record], found: object) -> Record:
     Fill(price=Decimal('0.10'), at=None)
     """
     if not isinstance(found, Mapping):
-        raise Damaged(f"{kind.__name__} must be an object, was {found!r:.80}")
+        raise Damaged(f"{kind.__name__} must be an object, was {shown(found)}")
     values = {}
     for name, hint in _hints(kind).items():
         if name in found:
             values[name] = _value(hint, found[name])
             if values[name] is _NO:
-                raise Damaged(f"{kind.__name__}.{name} must not be {found[name]!r:.80}")
+                raise Damaged(f"{kind.__name__}.{name} must not be {shown(found[name])}")
     try:
         return kind(**values)
     except TypeError as error:
@@ -68,10 +69,10 @@ def whole_record(kind: type[Record], found: object, **head: object) -> Record:
     for name, value in head.items():
         said = given.pop(name)
         if said != value or type(said) is not type(value):
-            raise Damaged(f"{name}: must be {value!r}, was {said!r:.80}")
+            raise Damaged(f"{name}: must be {value!r}, was {shown(said)}")
     unknown = given.keys() - _hints(kind).keys()
     if unknown:
-        raise Damaged(f"{min(unknown)!r:.80}: there is no such field")
+        raise Damaged(f"{shown(min(unknown))}: there is no such field")
     return record_of(kind, given)
 
 
