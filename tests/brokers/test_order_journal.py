@@ -217,17 +217,35 @@ def test_an_entry_that_cannot_be_written_down_is_not_sent_and_an_exit_is():
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    storage._orders.note = full
+    storage.order_journal.note = full
     assert process.live(minute(80))
     assert entries(made) == []
     assert kinds(made)[-1][:2] == ("rejected", "not_sent")
 
     made = opened()
     process = made.process()
-    record_of(process.runs[0]).storage._orders.note = full
+    record_of(process.runs[0]).storage.order_journal.note = full
     flatten = Action(minute(85), lambda process: process.run(SYMBOL, "orders-once").flatten())
     assert process.live(minute(90), [flatten])
     assert made.coins < D("0.001")
+
+
+def test_a_journal_that_is_deleted_while_its_run_lives_is_written_anew_and_told():
+    made = world(*[100.0] * 400)
+    made.arm()
+    path, there = made.home.orders(KEY), []
+    deletes = Action(minute(85), lambda process: made.disk.remove(path))
+    looks = Action(minute(95.5), lambda process: there.append(made.disk.exists(path)))
+    assert made.live(minute(100), [deletes, looks])
+    assert there == [True]  # nothing had changed but that all was looked at
+    ((name, found),) = OrderJournal(made.disk, path).read().items()
+    ledger = made.checkpoint(made.wanted[0]).ledger
+    assert (name, [each.id for each in found.left]) == (ledger.run, [o.id for o in ledger.orders])
+    told = [each.note for each in made.events(made.wanted[0]) if each.kind == "error"]
+    assert len(told) == 1
+    assert f"{path} was gone" in told[0]
+    with pytest.raises(StateCorrupt, match=r"says that protection order 746e62\w+ was sent at"):
+        OrderJournal(made.disk, path).refuse_to_forget(document(made))
 
 
 # --- a document that is gone, or older -----------------------------------------------------------

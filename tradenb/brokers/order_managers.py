@@ -126,7 +126,10 @@ class OrderManagers:
                 before, committed = committed, _without_looks(ledger)
                 if before == committed:
                     return False
-            return bool(await self._workers.call(run.storage.commit_ledger, ledger, seconds=None))
+            synced = await self._workers.call(run.storage.commit_ledger, ledger, seconds=None)
+            if news := run.storage.order_journal.take_news():
+                self._notifier.tell_of_orders(run, "error", None, news)
+            return bool(synced)
 
         gate = EntryGate(run, broker, connection)
         tools = Tools(

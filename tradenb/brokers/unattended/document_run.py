@@ -91,7 +91,7 @@ class DocumentRun:
         )
         self._clock = clock
         self._store = DocumentStore(filesystem, home.document(key), guard=self.lock.assure)
-        self._journal = OrderJournal(filesystem, home.orders(key))
+        self.order_journal = OrderJournal(filesystem, home.orders(key))
         self._body: dict[str, Any] = {}
         self._state: State | None = None
 
@@ -184,7 +184,7 @@ class DocumentRun:
 
         `saved_at` stays what it was: it tells when the run itself was last at work.
         """
-        with noted(self._journal, ledger, self._clock.now()):
+        with noted(self.order_journal, ledger, self._clock.now()):
             body = {**self._body, "ledger": ledger_to_record(ledger)}
             committed = self._store.commit(body)
             self._body = body
@@ -192,7 +192,7 @@ class DocumentRun:
 
     def _begun(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._journal.begun(body)
+            return self.order_journal.begun(body)
         except StateError as error:
             self.doubt = str(error)
             return {**body}

@@ -87,7 +87,7 @@ class DiskStorage(RequestFiles):
         self._document = DocumentStore(disk, home.document(self._key), guard=self.lock.assure)
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
-        self._orders = OrderJournal(disk, home.orders(self._key))
+        self.order_journal = OrderJournal(disk, home.orders(self._key))
         self.errors = ErrorFile(disk, home.error(self._key), self.lock.is_ours)
         self._views = home.views(self._key)
         self._shown: tuple[Any, ...] | None = None
@@ -188,7 +188,7 @@ class DiskStorage(RequestFiles):
         Not called while a commit of the run is under way, nor before its first one.
         """
         now = self.now()
-        with noted(self._orders, ledger, now):
+        with noted(self.order_journal, ledger, now):
             body = {**self._body, "ledger": self._ledgers.of(ledger), "saved_at": now}
             return self._commit(body)
 
@@ -295,9 +295,9 @@ class DiskStorage(RequestFiles):
         if found.generation is None:
             if not self._alone:
                 loaded_document.refuse_to_forget(self.journal, self._document.path)
-                self._orders.refuse_to_forget(self._document.path)
+                self.order_journal.refuse_to_forget(self._document.path)
             return None
-        self._body = body = self._orders.begun(found.generation.body)
+        self._body = body = self.order_journal.begun(found.generation.body)
         self._taken, self._taken_on_disk = list(body["taken"]), body["taken"]
         path, journal = self._document.path, self.journal
         loaded_document.put_in_order(self._filesystem, path, found.generation, journal, self._views)

@@ -7,7 +7,7 @@
 It is evidence and never the truth: what it knows and a document does not is asked of the exchange.
 A torn line is skipped. It is rotated as the journal of events is, and no file is ever removed. A
 file that continues another begins with all orders of positions that live, so a start reads the
-last file alone, unless its document is older than that file.
+last file alone, unless its document is older than that file. So does one that somebody removed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class OrderJournal:
         self.path = path
         self._filesystem, self._rotate_bytes = filesystem, rotate_bytes
         self._file, self._files = Recording(filesystem, path), JournalFiles(filesystem, path)
-        self._noted = OrderLedger("")
+        self._noted, self._news = OrderLedger(""), ""
 
     def begun(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the body of a document that is loaded, with orders of ours that it lacks.
@@ -112,16 +112,30 @@ class OrderJournal:
             *({**head, "order": to_plain(order)} for order in orders),
             *({**head, "report": to_plain(report)} for report in reports),
         ]
-        if lines:
-            if size_of(self._filesystem, self.path) >= self._rotate_bytes:
+        size = size_of(self._filesystem, self.path)
+        is_gone = size < 0 and bool(self._noted.orders)
+        if lines or is_gone:
+            if size >= self._rotate_bytes:
                 self._files.rotate()
-            if size_of(self._filesystem, self.path) < 0 and self._files.numbers():
+                size = -1
+            if is_gone or (size < 0 and self._files.numbers()):
                 living = OrderLedger(
                     ledger.run, ledger.orders, (), ledger.reports, ledger.reports_made
                 )
                 lines.insert(0, {**head, "carried": ledger_to_record(living)})
-            self._file.append(lines, sync=any(order.state == "sending" for order in orders))
+            is_sent = any(order.state == "sending" for order in orders)
+            self._file.append(lines, sync=is_gone or is_sent)
+        if is_gone:
+            self._news = (
+                f"{self.path} was gone and was written anew, with the orders of what is held now; "
+                "do not remove it while its run holds something"
+            )
         self._noted = ledger
+
+    def take_news(self) -> str:
+        """Return once what is to be told of it."""
+        news, self._news = self._news, ""
+        return news
 
     def read(self, since: OrderLedger | None = None) -> dict[str, Journalled]:
         """Return what it says, by run.
