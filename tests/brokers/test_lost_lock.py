@@ -9,12 +9,16 @@ import os
 
 import pytest
 
-from tests.brokers.test_live_orders import SYMBOL, once, world
-from tests.sources import minute
+import tradenb as tn
+from tests.brokers.test_live_orders import SYMBOL, once, path, world
+from tests.sources import frame, minute
+from tradenb.core.rules import Rules
+from tradenb.live.live_run import record_of
 from tradenb.live.state.error_file import noted_error
+from tradenb.store.control import leave_accepted, send
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
-from tradenb.testing.world.simulated_world import Action
+from tradenb.testing.world.simulated_world import Action, World
 
 LOST = minute(80) + 1_000
 
@@ -55,3 +59,79 @@ def test_a_process_that_lost_its_run_to_another_one_does_nothing(act, caplog):
     is_held = act is stop_is_cancelled
     assert len(made.venue.live_orders(SYMBOL)) == 2 * is_held
     assert (made.coins > 4) == is_held
+
+
+LOST_KEY = Key(once.name, SYMBOL)
+
+
+def taken_over(made):
+    """Take the run over, as another process does."""
+    made.disk.unlink(made.home.lock(LOST_KEY))
+    lock = FileLock(made.disk, made.home.lock(LOST_KEY))
+    lock.acquire()
+    return lock
+
+
+@pytest.mark.parametrize("kinds", [["release"], ["stop", "flatten"], ["take_theirs", "keep_ours"]])
+def test_what_is_asked_of_the_run_is_left_to_the_process_that_has_it(kinds):
+    made, seen = world(*[100.0] * 200), []
+    made.arm()
+
+    def loses(process):
+        taken_over(made)
+        for kind in kinds:
+            send(made.disk, made.home, LOST_KEY, kind, wall=made.clock.now())
+        leave_accepted(made.disk, made.home, LOST_KEY, ["x"])
+        seen.append(made.disk.files())
+
+    def looks(process):
+        assert record_of(process.runs[0]).status == "running"
+        seen.append(made.disk.files())
+
+    assert made.live(minute(95), [Action(LOST, loses), Action(minute(94), looks)])
+    assert seen[0] == seen[1] == made.disk.files()
+
+
+@pytest.mark.parametrize("role", ["protection", "exit"])
+def test_an_order_is_not_sent_if_the_run_is_lost_while_it_is_written_down(role):
+    made = world(*[100.0] * 200)
+    made.arm()
+    process, left = made.process(), []
+    storage = record_of(process.runs[0]).storage
+    commit = storage.commit_ledger
+
+    def loses(ledger):
+        if not left and any(
+            each.role == role and each.state == "sending" for each in ledger.orders
+        ):
+            left.extend([taken_over(made), made.disk.files(), len(made.wire.calls)])
+        return commit(ledger)
+
+    storage.commit_ledger = loses
+    flatten = Action(minute(85), lambda process: process.run(SYMBOL, once.name).flatten())
+    assert process.live(minute(90), [flatten])
+    assert made.disk.files() == left[1]
+    assert len(made.wire.calls) == left[2]
+
+
+def test_the_runs_that_share_its_money_go_on_in_the_process_that_lost_one():
+    def opens(ctx):
+        return tn.long(take_profit=110.0, stop_loss=98.0) if ctx.now == minute(75) else None
+
+    specs = [tn.strategy(f"shares-{name}", every="15m", history="30m")(opens) for name in "ab"]
+    made = World(
+        tn.frame_exchange({SYMBOL: frame(path(*[100.0] * 82, *[97.0] * 40))}),
+        start=minute(60) + 2_500,
+        runs=[(SYMBOL, spec) for spec in specs],
+        rules=Rules(),
+        account=tn.Account(cash=1_000, quote=100),
+    )
+
+    def loses(process):
+        lock = made.home.lock(Key("shares-a", SYMBOL))
+        made.disk.unlink(lock)
+        FileLock(made.disk, lock).acquire()
+
+    assert made.live(minute(95), [Action(LOST, loses)])
+    assert [each.kind for each in made.events(made.wanted[0])] == ["opened"]
+    assert [each.kind for each in made.events(made.wanted[1])] == ["opened", "closed"]

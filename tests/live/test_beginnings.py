@@ -17,6 +17,9 @@ from tradenb.engine.specs.risk_spec import RiskSpec
 from tradenb.engine.specs.strategy_spec import StrategySpec
 from tradenb.errors import ExchangeError
 from tradenb.live.live_run import record_of
+from tradenb.store.control import send
+from tradenb.store.paths import Key
+from tradenb.testing.world.inline_workers import Hang
 from tradenb.testing.world.simulated_world import Action, World
 
 
@@ -167,6 +170,44 @@ class Down:
         if self.world.clock.now() < minute(12):
             raise LookupError("down")
         return self.world.exchange.load(request)
+
+
+class Hanging(Down):
+    """The exchange of a world, which never answers a request for the history."""
+
+    def load(self, request):
+        raise Hang
+
+
+def stop_here(process):
+    process.runs[0].stop()
+
+
+def stop_by_file(process):
+    world, key = process.world, Key("a", "BTCUSDT")
+    send(world.disk, world.home, key, "stop", wall=world.clock.now())
+
+
+@pytest.mark.parametrize("stop", [stop_here, stop_by_file])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_start_that_the_exchange_does_not_answer_ends_soon_after_its_stop(stop, count):
+    specs = [StrategySpec(name=name, function=once(2), every="1m") for name in "ab"[:count]]
+    grid = candles([*flat(HISTORY), *flat(60)], T0 - HISTORY * 60_000)
+    runs = [("BTCUSDT", spec) for spec in specs]
+    account = tn.Account(cash=1_000, quote=10)  # runs that share money tick together
+    world = World({"BTCUSDT": grid}, start=T0, runs=runs, account=account)
+    process, seen = world.process(), []
+    for run in process.runs:
+        record_of(run).source = Hanging(world)
+
+    def look(process):
+        seen.append([record_of(run).status for run in process.runs])
+
+    asked, later = minute(1), minute(1) + 5_000
+    process.live(minute(2), [Action(asked, look), Action(asked, stop), Action(later, look)])
+    assert seen[0] == ["running"] * count
+    assert seen[1:] == ([] if count == 1 else [["idle", "running"]])  # without runs it has ended
+    assert list(world.disk.names(world.home.control(Key("a", "BTCUSDT")))) == []
 
 
 def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():

@@ -102,7 +102,7 @@ class Tools(NamedTuple):
     killed : callable
         Whether the kill switch is on.
     assure : callable
-        Raises StateLocked if another process has the run.
+        Raises StateLocked if another process has the run, and nothing else.
     accepted : callable
         Takes the words that a person has accepted.
     why_closed : callable

@@ -88,7 +88,7 @@ class OrderManager:
             while not self._is_over():
                 self.woken.clear()
                 try:
-                    self._assure()
+                    tools.assure()
                     until = await self._step()
                     self._news.end("failed", "locked_out")
                     permission = tools.permission()
@@ -157,15 +157,6 @@ class OrderManager:
             case _:
                 assert_never(action)
         return None
-
-    def _assure(self) -> None:
-        """Raise StateLocked if another process has the run; a failing disk keeps no exit back."""
-        try:
-            self._tools.assure()
-        except StateLocked:
-            raise
-        except (StateError, OSError):
-            return
 
     def _timely(self, ledger: OrderLedger) -> OrderLedger:
         """Wait for no moment that was later before the time of the exchange went back."""
@@ -298,6 +289,8 @@ class OrderManager:
             except StateConflict as error:
                 self._say("conflict", str(error))
                 return False
+            except StateLocked:  # nothing more is sent, neither what was to be saved
+                raise
             except (StateError, OSError) as error:
                 self._say("not_saved", f"orders could not be saved: {error}")
                 return False

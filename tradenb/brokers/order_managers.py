@@ -143,7 +143,7 @@ class OrderManagers:
             update=partial(self._notifier.publish_orders, run, broker.id),
             permission=gate.permission,
             killed=gate.killed,
-            assure=run.storage.lock.assure,
+            assure=run.storage.lock.refuse_lost,
             accepted=gate.accepted,
             why_closed=partial(why_closed, connection),
         )

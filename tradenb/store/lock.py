@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -78,6 +79,7 @@ class FileLock:
         self._started = started
         self._what = what or path.name.removesuffix(".lock")
         self._handle: int | None = None
+        self._assuring = threading.Lock()
 
     @property
     def held(self) -> bool:
@@ -168,10 +170,19 @@ class FileLock:
         StateLocked
             When somebody else was faster.
         """
-        if self.is_ours():
+        with self._assuring:
+            if not self.is_ours():
+                self.release()
+                self.acquire()
+
+    def refuse_lost(self) -> None:
+        """Take it anew as `assure` does, or raise StateLocked; a failing disk is no reason."""
+        try:
+            self.assure()
+        except StateLocked:
+            raise
+        except (StateError, OSError):
             return
-        self.release()
-        self.acquire()
 
     def release(self) -> None:
         """Free the lock; the file stays. Releasing twice is releasing once."""

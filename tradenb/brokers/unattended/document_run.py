@@ -184,6 +184,7 @@ class DocumentRun:
 
         `saved_at` stays what it was: it tells when the run itself was last at work.
         """
+        self.lock.refuse_lost()
         with noted(self.order_journal, ledger, self._clock.now()):
             body = {**self._body, "ledger": ledger_to_record(ledger)}
             committed = self._store.commit(body)

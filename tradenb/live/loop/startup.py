@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Final
 
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.errors import StateError
@@ -23,6 +24,8 @@ from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.abandoned import abandoned
 from tradenb.live.state.control_requests import Abandon, Request
+
+_LOOK_S: Final = 1.0
 
 
 class Startup:
@@ -60,7 +63,12 @@ class Startup:
         if tasks and len(runs) < len(group):
             await asyncio.wait(tasks, timeout=TOGETHER_S)
         elif tasks:
-            await gather(tasks)
+            gathered = asyncio.ensure_future(gather(tasks))
+            # Some exchanges answer for minutes, or never: a stop need not wait for them.
+            while not (await asyncio.wait({gathered}, timeout=_LOOK_S))[0]:
+                for run in runs:
+                    if run.feed is None:
+                        await self._poll_unbegun(run)
         for run in due:
             # The candles that one of them could not have may have come for another since.
             waits = run.feed is None and id(run) not in self._preparing
@@ -172,6 +180,7 @@ class Startup:
             ending = [item for item in found.requests if ends_unbegun(run, item.command)]
             if ending or any(ends_unbegun(run, command) for command in run.commands):
                 run.releasing = True
+                self.forget(run)
                 await self._workers.call(run.storage.remove_requests, ending, seconds=None)
         except (StateError, OSError) as error:
             await self._notifier.report_error(run, error)

@@ -18,7 +18,7 @@ from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.engine.call import Pump
 from tradenb.engine.session.books import Peer, Peers
 from tradenb.engine.session.pump import Session
-from tradenb.errors import StateError
+from tradenb.errors import StateError, StateLocked
 from tradenb.live.loop.feed import gather
 from tradenb.live.loop.first_state import note_rules
 from tradenb.live.loop.notify import Notifier
@@ -63,23 +63,22 @@ class GroupTick:
             for run in runs
             if run.instance is not None
         ]
-        self._reading = [run for run in runs if run.reads]
+        self._undecided = undecided
+        self._lost: list[tuple[RunRecord, StateLocked]] = []
+        self._reading: list[RunRecord] = []
+        self._books: SharedBooks | None = None
         self._began = self._clock.monotonic()
         now = floor_to(self._clock.now())
         self._newest = now if end is None else min(now, end)
         self._until = self._newest
-        rules = {rule.name for run in runs for rule in run.spec.risk}
-        own = [(run.symbol, run.strategy) for run in runs]
-        unkept = [each for run in undecided if (each := run.storage.unkept) is not None]
-        accounts = {run.account.name for run in runs if run.account is not None}
-        books = runs[0].storage.books
-        shares = bool(rules or accounts)
-        self._books = books(rules, own, unkept, accounts=accounts) if shares else None
 
     async def run(self) -> None:
         """Make the tick; whatever goes wrong is reported, and the runs go on."""
         try:
             await self._accept_requests()
+            if not self._members:
+                return
+            self._begin()
             await self._fetch()
             session = self._make_session()
             if session.accounts and self._books is not None:
@@ -103,6 +102,8 @@ class GroupTick:
             return
         finally:
             await self._unlock()
+            for run, lost in self._lost:
+                await self._notifier.report_error(run, lost)
         for member in self._members:
             await self._finish(member)
 
@@ -116,8 +117,12 @@ class GroupTick:
                 member.obey(member.run.uncommitted[-1])
         storages = [member.run.storage for member in self._members]
         polled: list[Requests] = await spread(self._workers, _POLL, storages)
-        for member, found in zip(self._members, polled, strict=True):
+        for member, found in [*zip(self._members, polled, strict=True)]:
             run = member.run
+            if found.lost is not None:  # another process asks and saves for it; the others go on
+                self._members.remove(member)
+                self._lost.append((run, found.lost))
+                continue
             if found.requests:
                 member.obey_requests(found.requests)
                 run.storage.accept(found.requests)
@@ -133,6 +138,17 @@ class GroupTick:
                 run.note_unreadable(found.unreadable)
             # Commands survive a tick that fails: they are obeyed before the first snapshot.
             member.take_snapshot()
+
+    def _begin(self) -> None:
+        """Find what the runs that tick read, and share: risk rules and money."""
+        runs = [member.run for member in self._members]
+        self._reading = [run for run in runs if run.reads]
+        rules = {rule.name for run in runs for rule in run.spec.risk}
+        own = [(run.symbol, run.strategy) for run in runs]
+        unkept = [each for run in self._undecided if (each := run.storage.unkept) is not None]
+        accounts = {run.account.name for run in runs if run.account is not None}
+        if rules or accounts:
+            self._books = runs[0].storage.books(rules, own, unkept, accounts=accounts)
 
     async def _fetch(self) -> None:
         """Fetch the candles of all runs; those of a slow or failing symbol are fed later."""

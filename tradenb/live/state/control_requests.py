@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, assert_never,
 
 from tradenb.core.lifecycle.state import Command
 from tradenb.core.timeframe import iso
-from tradenb.errors import StateError, UsageError, shown, unknown
+from tradenb.errors import StateError, StateLocked, UsageError, shown, unknown
 from tradenb.store import control
 from tradenb.store.control import Waiting
 from tradenb.store.filesystem import Filesystem, forget
+from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 
 if TYPE_CHECKING:
@@ -94,11 +95,14 @@ class Requests(NamedTuple):
         What the kill switch of the home says: halt, flatten, or None.
     unreadable : str
         Which files cannot be read, and why; one of them may cancel an entry.
+    lost : StateLocked or None
+        Another process has the run, and what is asked of it.
     """
 
     requests: list[Request]
     kill: str | None
     unreadable: str = ""
+    lost: StateLocked | None = None
 
 
 def command_of(given: Given, now: int | None = None) -> Asked | None:
@@ -179,6 +183,7 @@ class RequestFiles:
         self.now = now
         self._filesystem = filesystem
         self._key = key
+        self.lock = FileLock(filesystem, home.lock(key), started=now(), what=key.id)
         # Names are encoded once: a tick looks at these files again and again.
         self._requests, self._kill_file = home.control(key), home.kill
         self._kill: str | None = None
@@ -194,6 +199,8 @@ class RequestFiles:
 
     def decision(self) -> Decision | None:
         """Return what was decided from outside about a document that another program wrote."""
+        if self._lost() is not None:
+            return None
         found = control.receive(self._filesystem, self._requests, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
         self._remove(decisions)
@@ -201,6 +208,8 @@ class RequestFiles:
 
     def poll(self) -> Requests:
         """Return the requests of other processes, in order."""
+        if (lost := self._lost()) is not None:
+            return Requests([], None, lost=lost)
         before, self._kill = self._kill, control.kill_switch(self._filesystem, self._kill_file)
         if before != self._kill:
             off, on = "off: entries are possible again", f"on: {self._kill}"
@@ -220,6 +229,14 @@ class RequestFiles:
             return Requests(requests, self._kill, received.unreadable_words)
         words = f"{self._kill_file} (the kill switch)"
         return Requests(requests, None, "; ".join(filter(None, (words, received.unreadable_words))))
+
+    def _lost(self) -> StateLocked | None:
+        """Say who has the run, if this process lost it; a lock file that is gone is made anew."""
+        try:
+            self.lock.refuse_lost()
+        except StateLocked as error:
+            return error
+        return None
 
     def _unknown(self, waiting: Sequence[Waiting], seen: set[str]) -> list[Waiting]:
         """Return the requests that were not obeyed, and remove the files of the others."""
@@ -245,6 +262,8 @@ class RequestFiles:
 
     def has_requests(self) -> bool:
         """Tell whether requests have come, or the kill switch was turned, since the last poll."""
+        if self._lost() is not None:
+            return False
         if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
         try:

@@ -31,7 +31,6 @@ from tradenb.store.filesystem import DiskFilesystem, Filesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.journal.order_journal import OrderJournal, noted
 from tradenb.store.journal.recording import Recording
-from tradenb.store.lock import FileLock
 from tradenb.store.paths import Home, Key
 from tradenb.store.view_files import run_views, write_views
 
@@ -83,7 +82,6 @@ class DiskStorage(RequestFiles):
         self._spec = spec
         self._exchange = exchange
         self._revision = revision
-        self.lock = FileLock(disk, home.lock(self._key), started=now(), what=self._key.id)
         self._document = DocumentStore(disk, home.document(self._key), guard=self.lock.assure)
         self.journal = Journal(disk, home.journal(self._key))
         self._recording = Recording(disk, home.recording(self._key))
@@ -187,6 +185,7 @@ class DiskStorage(RequestFiles):
 
         Not called while a commit of the run is under way, nor before its first one.
         """
+        self.lock.refuse_lost()
         now = self.now()
         with noted(self.order_journal, ledger, now):
             body = {**self._body, "ledger": self._ledgers.of(ledger), "saved_at": now}
@@ -202,10 +201,12 @@ class DiskStorage(RequestFiles):
 
     def decision(self) -> Decision | None:
         """Return what was decided from outside about a document that another program wrote."""
+        decision = super().decision()
         # What the run had is written beside it if it could not be before.
-        with contextlib.suppress(OSError):  # there may be room again
-            self._document.keep_aside()
-        return super().decision()
+        if self.lock.held:
+            with contextlib.suppress(OSError):  # there may be room again
+                self._document.keep_aside()
+        return decision
 
     def keep_ours(self) -> None:
         """Let the next commit replace what another program wrote, which is kept."""
@@ -231,6 +232,7 @@ class DiskStorage(RequestFiles):
         """
         failure = None
         try:
+            self.lock.refuse_lost()
             self.journal.append(self._body["outbox"])
         except Exception as error:  # noqa: BLE001 - the commit holds, whatever this is
             failure = error
