@@ -31,6 +31,13 @@ def opens(ctx):
     return tn.long(take_profit=150.0, stop_loss=85.0, minutes=1_000)
 
 
+def opens_once(ctx):
+    if ctx.state.get("done"):
+        return None
+    ctx.state["done"] = True
+    return opens(ctx)
+
+
 @pytest.fixture
 def gate():
     event = threading.Event()
@@ -203,7 +210,7 @@ def test_a_start_that_the_exchange_does_not_answer_ends_soon_after_its_stop(stop
     def look(process):
         seen.append([record_of(run).status for run in process.runs])
 
-    asked, later = minute(1), minute(1) + 5_000
+    asked, later = minute(1), minute(1) + 8_000
     process.live(minute(2), [Action(asked, look), Action(asked, stop), Action(later, look)])
     assert seen[0] == ["running"] * count
     assert seen[1:] == ([] if count == 1 else [["idle", "running"]])  # without runs it has ended
@@ -223,6 +230,29 @@ def test_what_an_unbegun_run_with_a_position_is_asked_waits_for_its_candles():
     assert run.stopping
     assert world.checkpoint(world.wanted[0]).state.cursor == minute(20)
     assert len(process.world.exchange.requests) < 40
+
+
+@pytest.mark.realtime
+def test_a_position_that_is_abandoned_while_the_history_is_on_its_way_does_not_come_back(
+    quick, gate, monkeypatch
+):
+    monkeypatch.setattr("tradenb.live.loop.startup.TOGETHER_S", 0.2)
+    spec = tn.strategy("opens-once", every="1m")(opens_once)
+    run = quick.start(spec)
+    until(lambda: run.position, "a position")
+    run.release()
+    assert run.wait(20)
+    cursor = record_of(run).state.cursor
+    until(lambda: quick.clock.now() > cursor + 600_000, "ten minutes")
+    slow = Slow(quick.exchange, gate)
+    again = quick.start(spec, exchange=slow)
+    assert slow.asked.wait(60)
+    again.abandon(90)
+    until(lambda: again.position is None, "the end of the position")
+    gate.set()
+    until(lambda: record_of(again).last_ticks, "a tick")
+    assert again.position is None
+    assert [each for each in again.events().kind if each != "skipped"] == ["opened", "closed"]
 
 
 def test_a_stop_leaves_no_position_behind_where_the_loop_was_started_again_without_candles():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final
 
 from tradenb.core.timeframe import MINUTE, floor_to
 from tradenb.errors import StateError
@@ -24,8 +23,6 @@ from tradenb.live.loop.read_symbols import ReadSymbols
 from tradenb.live.loop.record import RunRecord
 from tradenb.live.state.abandoned import abandoned
 from tradenb.live.state.control_requests import Abandon, Request
-
-_LOOK_S: Final = 1.0
 
 
 class Startup:
@@ -65,7 +62,7 @@ class Startup:
         elif tasks:
             gathered = asyncio.ensure_future(gather(tasks))
             # Some exchanges answer for minutes, or never: a stop need not wait for them.
-            while not (await asyncio.wait({gathered}, timeout=_LOOK_S))[0]:
+            while not (await asyncio.wait({gathered}, timeout=TOGETHER_S))[0]:
                 for run in runs:
                     if run.feed is None:
                         await self._poll_unbegun(run)
@@ -158,6 +155,7 @@ class Startup:
                 found = abandoned(before, command.price, run.rules_in_force, now)
             if found is not None:
                 ended, event = found
+                self.forget(run)  # it would begin with what is ended here
                 async with run.commit_lock:
                     ended = ended._replace(ledger=run.known_ledger)
                     await self._workers.call(run.storage.commit, ended, seconds=None)
@@ -176,6 +174,8 @@ class Startup:
         """Release a run that has no candles yet, if that is asked for and leaves no position."""
         try:
             found = await self._workers.call(run.storage.poll, seconds=None)
+            if run.feed is not None:  # its candles came meanwhile: its tick takes what is asked
+                return
             await self._abandon(run, found.requests)
             ending = [item for item in found.requests if ends_unbegun(run, item.command)]
             if ending or any(ends_unbegun(run, command) for command in run.commands):
