@@ -78,7 +78,6 @@ class GroupTick:
             await self._accept_requests()
             if not self._members:
                 return
-            self._begin()
             await self._fetch()
             session = self._make_session()
             if session.accounts and self._books is not None:
@@ -139,17 +138,6 @@ class GroupTick:
             # Commands survive a tick that fails: they are obeyed before the first snapshot.
             member.take_snapshot()
 
-    def _begin(self) -> None:
-        """Find what the runs that tick read, and share: risk rules and money."""
-        runs = [member.run for member in self._members]
-        self._reading = [run for run in runs if run.reads]
-        rules = {rule.name for run in runs for rule in run.spec.risk}
-        own = [(run.symbol, run.strategy) for run in runs]
-        unkept = [each for run in self._undecided if (each := run.storage.unkept) is not None]
-        accounts = {run.account.name for run in runs if run.account is not None}
-        if rules or accounts:
-            self._books = runs[0].storage.books(rules, own, unkept, accounts=accounts)
-
     async def _fetch(self) -> None:
         """Fetch the candles of all runs; those of a slow or failing symbol are fed later."""
         due = [member for member in self._members if member.instance.state.cursor < self._newest]
@@ -176,6 +164,14 @@ class GroupTick:
                 run.error = run.unreadable
 
     def _make_session(self) -> Session:
+        runs = [member.run for member in self._members]
+        self._reading = [run for run in runs if run.reads]
+        rules = {rule.name for run in runs for rule in run.spec.risk}
+        own = [(run.symbol, run.strategy) for run in runs]
+        unkept = [each for run in self._undecided if (each := run.storage.unkept) is not None]
+        accounts = {run.account.name for run in runs if run.account is not None}
+        if rules or accounts:
+            self._books = runs[0].storage.books(rules, own, unkept, accounts=accounts)
         instances = [member.instance for member in self._members]
         for place, instance in enumerate(instances):
             instance.place = place

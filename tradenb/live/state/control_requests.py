@@ -199,7 +199,7 @@ class RequestFiles:
 
     def decision(self) -> Decision | None:
         """Return what was decided from outside about a document that another program wrote."""
-        if self._lost() is not None:
+        if not self.lock.is_ours():
             return None
         found = control.receive(self._filesystem, self._requests, self._key).waiting
         decisions = [item for item in found if item.request.kind in control.DECISIONS]
@@ -208,8 +208,12 @@ class RequestFiles:
 
     def poll(self) -> Requests:
         """Return the requests of other processes, in order."""
-        if (lost := self._lost()) is not None:
-            return Requests([], None, lost=lost)
+        try:
+            self.lock.assure()
+        except StateLocked as error:
+            return Requests([], None, lost=error)
+        except (StateError, OSError):
+            pass  # a disk that fails; requests can be read perhaps
         before, self._kill = self._kill, control.kill_switch(self._filesystem, self._kill_file)
         if before != self._kill:
             off, on = "off: entries are possible again", f"on: {self._kill}"
@@ -229,14 +233,6 @@ class RequestFiles:
             return Requests(requests, self._kill, received.unreadable_words)
         words = f"{self._kill_file} (the kill switch)"
         return Requests(requests, None, "; ".join(filter(None, (words, received.unreadable_words))))
-
-    def _lost(self) -> StateLocked | None:
-        """Say who has the run, if this process lost it; a lock file that is gone is made anew."""
-        try:
-            self.lock.refuse_lost()
-        except StateLocked as error:
-            return error
-        return None
 
     def _unknown(self, waiting: Sequence[Waiting], seen: set[str]) -> list[Waiting]:
         """Return the requests that were not obeyed, and remove the files of the others."""
@@ -262,8 +258,8 @@ class RequestFiles:
 
     def has_requests(self) -> bool:
         """Tell whether requests have come, or the kill switch was turned, since the last poll."""
-        if self._lost() is not None:
-            return False
+        if not self.lock.is_ours():
+            return False  # the next tick takes it anew, or says who has it
         if control.kill_switch(self._filesystem, self._kill_file) != self._kill:
             return True
         try:

@@ -203,7 +203,7 @@ class DiskStorage(RequestFiles):
         """Return what was decided from outside about a document that another program wrote."""
         decision = super().decision()
         # What the run had is written beside it if it could not be before.
-        if self.lock.held:
+        if self.lock.is_ours():
             with contextlib.suppress(OSError):  # there may be room again
                 self._document.keep_aside()
         return decision
@@ -232,7 +232,7 @@ class DiskStorage(RequestFiles):
         """
         failure = None
         try:
-            self.lock.refuse_lost()
+            self.lock.assure()
             self.journal.append(self._body["outbox"])
         except Exception as error:  # noqa: BLE001 - the commit holds, whatever this is
             failure = error
