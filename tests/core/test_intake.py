@@ -207,6 +207,12 @@ def test_candles_that_are_shorter_than_said_are_told_so():
     assert "was 1704067260000 (if the candles are shorter, say so with timeframe=)" in str(error)
 
 
+def test_days_that_begin_in_another_zone_are_told_how():
+    error = refusal(rows_of([flat(300), flat(1_740)]), step=1_440 * MINUTE)
+    assert (error.code, error.index) == ("grid", 0)
+    assert "; where days begin in another zone, df.tz_localize(None) drops it)" in str(error)
+
+
 def test_a_row_that_would_be_dropped_is_judged_as_well():
     rows = rows_of([flat(0), flat(1, math.nan), flat(1), flat(2)])
     assert (refusal(rows).code, refusal(rows).index) == ("not_finite", 1)
@@ -232,7 +238,8 @@ def test_equal_times_must_be_neighbours():
 def test_a_coarser_source_is_refused_as_a_whole(step, name):
     error = refusal(rows_of([flat(step * place) for place in range(5)]))
     assert (error.code, error.index) == ("step", None)
-    assert str(error).startswith(f"candles look like {name}; say timeframe={name!r}")
+    said = "" if name in ("2m", "1w") else f"say timeframe={name!r}, or "  # no length of a source
+    assert str(error) == f"candles look like {name}; {said}give candles of 1m"
 
 
 def test_the_commonest_step_decides_and_a_tie_goes_to_the_shorter():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradenb.core.candles.arrays import Times
-from tradenb.core.timeframe import LATEST, MINUTE, TIMEFRAMES, iso, timeframe_name
+from tradenb.core.timeframe import DAY, LATEST, MINUTE, TIMEFRAMES, iso, timeframe_name
 from tradenb.errors import CandleError
 
 _STRETCH: Final = 20
@@ -40,9 +40,10 @@ def check_step(time: Times, step: int = MINUTE, kept: Kept = None) -> None:
         commonest = int(lengths[counts.argmax()])
         if commonest > step:
             name = timeframe_name(commonest)
+            possible = commonest <= DAY and commonest in TIMEFRAMES.values()
             raise CandleError(
-                f"candles look like {name}; say timeframe={name!r}, or give candles of "
-                f"{timeframe_name(step)}",
+                f"candles look like {name}; {f'say timeframe={name!r}, or ' if possible else ''}"
+                f"give candles of {timeframe_name(step)}",
                 code="step",
             )
     row = _stretch(steps, step)

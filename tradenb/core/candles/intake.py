@@ -175,7 +175,8 @@ def _off_grid_words(time: int, step: int) -> str:
     elif time < EARLIEST and time % step == 0:
         hint = " (it lies before 1971)"
     elif step > MINUTE and time % MINUTE == 0:
-        hint = " (if the candles are shorter, say so with timeframe=)"
+        zone = "; where days begin in another zone, df.tz_localize(None) drops it"
+        hint = f" (if the candles are shorter, say so with timeframe={zone if step == DAY else ''})"
     return (
         f"time must be the open time of a {timeframe_name(step)} candle in ms since the epoch, a "
         f"multiple of {step}, was {time}{hint}"
