@@ -13,12 +13,17 @@ from tradenb.live.arrival.retry_plan import Awaited, RetryPlan, plan_retry
 RULES = Rules()
 
 
+def expecting(times, close):
+    times.newest, times.tries = close, 0
+    times.next_at = max(close + times.first_ms, times.not_before)
+
+
 def arrivals(times, delays_s, first=0):
     """Let candles arrive so long after their closes; return the requests that each of them took."""
     counts = []
     for place, delay in enumerate(delays_s):
         close = minute(first + place)
-        times.expect(close, close)
+        expecting(times, close)
         count = 1
         while times.next_at < close + delay * 1000:
             times.missed(times.next_at)
@@ -38,7 +43,7 @@ def test_tries_are_a_fixed_time_apart_and_then_further_and_further():
 
 def test_the_last_request_goes_out_just_before_the_ask_would_be_late():
     times = RequestTimes(Rules(late_entry_seconds=10))
-    times.expect(T0, T0)
+    expecting(times, T0)
     seen = []
     for _ in range(6):
         seen.append((times.next_at - T0) / 1000)
@@ -66,7 +71,7 @@ def test_now_and_then_a_request_goes_out_as_early_as_possible_and_costs_no_try()
     arrivals(times, [20] * PROBE_EVERY)
     assert times.first_ms == 2_001 < times.usual_ms
     usual = times.usual_ms
-    times.expect(minute(PROBE_EVERY), minute(PROBE_EVERY))
+    expecting(times, minute(PROBE_EVERY))
     times.missed(times.next_at)
     assert (times.tries, times.next_at) == (0, minute(PROBE_EVERY) + usual)
     times.arrived(times.next_at)
@@ -83,18 +88,18 @@ def test_an_early_request_that_succeeds_ends_the_usual_delay():
 def test_candles_that_no_request_of_their_minute_can_meet_end_the_usual_delay():
     times = RequestTimes(RULES)
     arrivals(times, [20] * 4)
-    times.expect(minute(4), minute(4))
+    expecting(times, minute(4))
     times.arrived(minute(4) + 75_000)
     assert times.usual_ms == 0
 
 
 def test_what_the_exchange_says_holds_for_the_closes_after_it_as_well():
     times = RequestTimes(RULES)
-    times.expect(T0, T0)
+    expecting(times, T0)
     times.missed(T0 + 2_001, 100.0)
     assert times.next_at == T0 + 102_001
     assert times.spent
-    times.expect(minute(1), minute(1))
+    expecting(times, minute(1))
     assert times.next_at == T0 + 102_001
     times.hurry()
     assert times.next_at == T0 + 102_001
@@ -102,7 +107,7 @@ def test_what_the_exchange_says_holds_for_the_closes_after_it_as_well():
 
 def test_what_cannot_help_is_left_to_the_next_minute():
     times = RequestTimes(RULES)
-    times.expect(T0, T0)
+    expecting(times, T0)
     times.give_up(T0 + 2_001)
     assert times.next_at == T0 + 62_001
     assert times.spent
@@ -111,7 +116,7 @@ def test_what_cannot_help_is_left_to_the_next_minute():
 def test_candles_from_before_the_newest_are_requested_without_waiting_for_it():
     times = RequestTimes(RULES)
     arrivals(times, [30] * 4)
-    times.expect(minute(9), minute(9))
+    expecting(times, minute(9))
     assert times.next_at > minute(9) + 20_000
     times.hurry()
     assert times.next_at == minute(9) + 2_001

@@ -54,6 +54,8 @@ class RequestTimes:
         How long after a close its first request goes out.
     not_before : int
         No request goes out earlier, because the exchange said so.
+    pause_ms : int
+        How long a pause it asked for last.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -67,20 +69,13 @@ class RequestTimes:
         self.next_at = 0
         self.usual_ms = 0
         self.first_ms = self._settle_ms
-        self.not_before = self._pause_ms = 0
+        self.not_before = self.pause_ms = 0
 
     @property
     def spent(self) -> bool:
         """Whether the tries that are a fixed time apart are used up, or none in time is left."""
         beyond = self.next_at >= self.newest + self._late_ms
         return self.tries > self._rules.candle_retries or beyond
-
-    def expect(self, newest: int, now: int) -> None:
-        """Plan the first request for a close."""
-        self.newest, self.tries = newest, 0
-        # Further ahead than the pause: the wall clock was put back meanwhile.
-        self.not_before = min(self.not_before, now + self._pause_ms)
-        self.next_at = max(newest + self.first_ms, self.not_before)
 
     def hurry(self) -> None:
         """Request at once what has settled: candles before the newest are missing, too."""
@@ -89,8 +84,8 @@ class RequestTimes:
     def missed(self, now: int, retry_after_s: float = 0.0) -> None:
         """Plan the next request after one that brought nothing; the exchange may say when."""
         if retry_after_s > 0:
-            self._pause_ms = round(retry_after_s * 1000)
-            self.not_before = now + self._pause_ms
+            self.pause_ms = round(retry_after_s * 1000)
+            self.not_before = now + self.pause_ms
         usual = self.newest + self.usual_ms
         if self.first_ms < self.usual_ms and now < usual:  # an early one, which was not expected
             self.next_at = max(usual, self.not_before)

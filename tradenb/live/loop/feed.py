@@ -131,7 +131,10 @@ class Feed:
                 return
             times = self.times
             if times.newest != newest:
-                times.expect(newest, self._clock.now())
+                times.newest, times.tries = newest, 0
+                # Further ahead than the pause: the wall clock was put back meanwhile.
+                times.not_before = min(times.not_before, self._clock.now() + times.pause_ms)
+                times.next_at = max(newest + times.first_ms, times.not_before)
                 if self.history.candles.end < newest - MINUTE:
                     times.hurry()
             while self.history.candles.end < newest and self._clock.now() >= times.next_at:

@@ -109,7 +109,8 @@ class GroupTick:
     async def _accept_requests(self) -> None:
         """Put what the user asked for, here or in another process, into the states."""
         for member in self._members:
-            member.redate_commands()
+            if member.instance.state.commands:
+                member.redate_commands()
             commands = member.run.commands
             while commands:
                 member.run.uncommitted.append(commands.popleft())
