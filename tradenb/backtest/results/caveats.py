@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tradenb.core.money.funding import charges
 from tradenb.core.signal import Signal
-from tradenb.core.timeframe import iso, timeframe_ms
+from tradenb.core.timeframe import iso
 from tradenb.engine.session.pump import Session
 from tradenb.view.conduct.ask_words import idle_wait_words, waited_idly, was_reached
 from tradenb.view.formatting import plural
@@ -43,7 +43,6 @@ def caveats(
     coverage: Coverages,
     entered: Sequence[Event],
     cut: Sequence[float],
-    start: int,
 ) -> list[str]:
     """Return the sentences, the most important first."""
     candles = {each.state.symbol: each.candles for each in session.instances}
@@ -66,7 +65,7 @@ def caveats(
         *gap_notes(candles, trades),
         *coarse_note(candles, trades),
         *_silent_indicators(coverage),
-        *_late_indicators(coverage, start),
+        *_early_entries(coverage, opened),
         *_invalid_candidates(troubled),
         *_compounded(session, trades),
     ]
@@ -225,23 +224,25 @@ def _silent_indicators(coverage: Coverages) -> list[str]:
     ]
 
 
-def _late_indicators(coverage: Coverages, start: int) -> Iterator[str]:
-    """Name the indicator that begins last, if that is after the run has begun."""
-    late = [
-        (item.first, item, key)
-        for key, found in coverage.items()
-        for item in found
-        if item.first is not None
-        and item.values < item.candles
-        and item.first > start + 2 * timeframe_ms(item.timeframe)
-    ]
-    if late:
-        first, item, (strategy, symbol) = max(late, key=lambda each: each[0])
-        yield (
-            f"indicator {item.name!r} ({item.timeframe}) of {strategy} is NaN on {symbol} before "
-            f"{iso(first)}, and no comparison with NaN is true; pass a later start=, so that there "
-            "is history before it"
-        )
+def _early_entries(coverage: Coverages, opened: Sequence[Event]) -> Iterator[str]:
+    """Count the entries that were made while an indicator had no value yet."""
+    for (strategy, symbol), found in coverage.items():
+        late = max(found, key=lambda item: item.first or 0, default=None)
+        if late is None or late.first is None:
+            continue
+        entries = [
+            event
+            for event in opened
+            if (event.strategy, event.symbol) == (strategy, symbol) and event.at < late.first
+        ]
+        if entries:
+            count = "an entry" if len(entries) == 1 else f"{len(entries):,} entries"
+            yield (
+                f"{strategy} made {count} on {symbol} before "
+                f"{iso(late.first)}, when its indicator {late.name!r} ({late.timeframe}) was NaN: "
+                "no comparison with NaN is true, so look at what is done then (an else, a not), "
+                "or pass a later start="
+            )
 
 
 def _compounded(session: Session, trades: Sequence[Trade]) -> Iterator[str]:

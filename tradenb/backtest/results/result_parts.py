@@ -196,7 +196,6 @@ def _said(run: BacktestRun, session: Session, found: ResultParts) -> list[str]:
             asks_lost=found.asks_lost,
             troubled=[] if found.fast is not None and not found.fast.rejected else found.troubled,
             coverage=found.coverage,
-            start=run.period.start,
             cut=[share for book in session.accounts for share in book.cut]
             if found.fast is None
             else found.fast.cut,
