@@ -261,7 +261,7 @@ MUTANTS = (
     Mutant(
         "the journal is not synced",
         "tradenb.store.journal.order_journal:OrderJournal.note",
-        rewritten('sync=any(order.state == "sending" for order in orders)', "sync=False"),
+        rewritten("sync=is_gone or is_sent", "sync=False"),
     ),
     Mutant(
         "a restart forgets that an order was being sent",
