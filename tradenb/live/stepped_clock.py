@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from tradenb.core.candles.arrays import Candles, Rows
-from tradenb.core.timeframe import MINUTE
 from tradenb.engine.ports import CandleRequest, CandleSource, Clock, Loaded
 
 
@@ -183,8 +182,8 @@ class RecordedSource:
     async def recent(self, symbol: str, since: int, limit: int) -> Rows:
         """Return the next candles as rows, at most `limit`; they are in memory since `load`."""
         candles = self.of(symbol).candles
-        closed = min(self._clock.now(), candles.end, since + limit * MINUTE)
-        return rows_of(candles.between(since, closed))
+        found = candles.between(since, min(self._clock.now(), candles.end))
+        return rows_of(found.rows(0, min(limit, len(found))))
 
 
 def rows_of(candles: Candles) -> Rows:

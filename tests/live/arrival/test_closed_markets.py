@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import tradenb as tn
 from tests.live.fakes import once
 from tests.sources import MINUTE, T0
 from tradenb.core.candles.arrays import Rows
@@ -79,3 +81,46 @@ def test_a_position_over_the_night_is_told_of_when_the_market_should_be_open_aga
     assert all(status.state.is_open for status in found)
     assert [len(status.warnings) for status in found] == [0, 0, 1]
     assert "none has come for 1,090 min" in found[-1].warnings[0]
+
+
+def closed_for(hours):
+    """A flat market of two hours, then closed, and two hours after that with a higher price."""
+    times = np.concatenate([np.arange(T0, T0 + 2 * HOUR, MINUTE)] * 2)
+    times[120:] += (2 + hours) * HOUR
+    close = np.where(np.arange(240) < 120, 100.0, 101.0)
+    return Rows(times, close, close, close, close, close)
+
+
+def test_a_source_that_answers_for_a_few_hours_at_a_time_is_followed_over_a_night():
+    """As exchanges do that count their page in minutes, also where there is no candle."""
+    grid, _ = with_gaps(closed_for(18), MINUTE, 15)
+    holds = once(90, take_profit=100.5, stop_loss=90.0, minutes=10_000)
+    spec = StrategySpec(name="a", function=holds, every="1m")
+    world = World({"BTCUSDT": grid}, start=T0 + HOUR, runs=[("BTCUSDT", spec)])
+    process = world.process()
+    process.live(T0 + 21 * HOUR + 30_000)
+    (run,) = (record_of(run) for run in process.runs)
+    seen = run.feed.history.candles
+    assert (seen.time == grid.between(seen.start, seen.end).time).all()
+    assert seen.end == T0 + 21 * HOUR
+    events = [(event.kind, (event.at - T0) / MINUTE) for event in world.events(world.wanted[0])]
+    assert [each for each in events if each[0] in ("opened", "closed")] == [
+        ("opened", 90),
+        ("closed", 20 * 60 + 1),
+    ]
+
+
+def test_a_rehearsal_goes_on_behind_a_night_without_candles(tmp_path):
+    rows = closed_for(18)
+    source = tn.frame_exchange(pd.DataFrame(rows._asdict()))
+
+    @tn.strategy("over-a-night", every="1h")
+    def holds(ctx):
+        return tn.long(take_profit=tn.percent(0.5), stop_loss=tn.percent(10), minutes=10_000)
+
+    run = tn.live.rehearse("BTCUSDT", strategy=holds, exchange=source, speed=None, home=tmp_path)
+    assert run.wait(100)
+    result = tn.backtest.run("BTCUSDT", strategy=holds, exchange=source, progress=False)
+    columns = ["opened_at", "closed_at", "entry", "exit", "exit_reason"]
+    assert len(result.trades) == 1
+    pd.testing.assert_frame_equal(run.trades()[columns], result.trades[columns])

@@ -38,6 +38,7 @@ LOAD_S: Final = 600.0
 TOGETHER_S: Final = 5.0
 MOST_LEFT: Final = 8
 BUSY_MS: Final = 1_000
+SILENT_MS: Final = 60 * MINUTE
 
 FeedKey = tuple[Any, ...]
 """What makes two runs share a feed: source, symbol, and the rules for its candles."""
@@ -206,8 +207,22 @@ class Feed:
         new = raw.take(np.flatnonzero((raw.time >= known.end) & (raw.time + MINUTE <= now)))
         if len(new.time):
             self._take(history, before, new)
-        else:
+        elif not await self._reopened(history, now):
             self._note_nothing()
+
+    async def _reopened(self, history: History, now: int) -> bool:
+        """Load what came after a gap that is longer than a response, if the market is open again.
+
+        Some exchanges answer for so many minutes, whether candles are in them or not.
+        """
+        known = history.candles
+        if self.times.tries or now - known.end < SILENT_MS:
+            return False
+        newest = await self._rows(self.times.newest - SILENT_MS)
+        if not (newest.time >= known.end).any():
+            return False
+        await self._load(known.end, known.end - known.start)
+        return history.candles.end > known.end
 
     def _take(self, history: History, before: Candles, new: Rows) -> None:
         """Add new candles to those before them, unless minutes are missing that may come yet."""
