@@ -7,8 +7,6 @@ PYTHON ?= python3
 WORKERS ?= auto
 # Pages of the site that are made at the same time.
 PAGES ?= auto
-# Lives of the order machine in `make orders`.
-LIVES ?= 20000
 # More for pytest, e.g. make test PYTEST_ARGS="-k golden -x"
 PYTEST_ARGS ?=
 
@@ -75,7 +73,7 @@ browser: $(DEV)  ## use the dashboard in JupyterLab and Notebook 7 (wants chromi
 	TRADENB_BROWSER=1 $(PYTEST) -n 0 tests/browser
 
 orders: $(DEV)  ## play 20,000 lives of the order machine, 300 of whole runs, and every fault over HTTP
-	ORDER_LIVES=$(LIVES) ORDER_SCENARIOS=all LIVE_ORDER_LIVES=300 ORDER_KILLS=all MONEY_GROUPS=200 \
+	ORDER_LIVES=20000 ORDER_SCENARIOS=all LIVE_ORDER_LIVES=300 ORDER_KILLS=all MONEY_GROUPS=200 \
 		$(PYTEST) -n $(WORKERS) $(SPREAD) \
 		tests/laws/test_order_lives.py tests/laws/test_live_order_lives.py \
 		tests/laws/test_orders_over_http.py tests/laws/test_order_kill_points.py \
