@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import platform
 from collections import OrderedDict
 
 import pytest
@@ -14,6 +15,8 @@ from tests.research.planted import calm, frame_of
 from tests.sources import candles, minute
 from tradenb.core.rules import Rules
 from tradenb.engine import past_code
+from tradenb.store.journal.recording import Recording
+from tradenb.store.paths import Key
 from tradenb.testing.world.simulated_world import Action, World
 
 CELL = """
@@ -184,3 +187,17 @@ def test_a_run_that_is_started_again_with_another_interval_says_so(caplog):
     assert [line.partition(": ")[0] for line in told] == [
         "BTCUSDT:coded goes on with other code or values than before (its declaration)"
     ]
+
+
+@pytest.mark.parametrize("line", [{"begun": 0}, {"begun": 0, "names": 3}])
+def test_a_line_of_another_hand_about_the_code_keeps_no_run_from_going_on(line, caplog):
+    spec = cells({"__name__": "cells"})
+    world = World({"BTCUSDT": candles(calm())}, start=minute(600), runs=[("BTCUSDT", spec)])
+    assert world.live(minute(605))
+    recording = Recording(world.disk, world.home.recording(Key(spec.name, "BTCUSDT")))
+    full = {"start": minute(600), "python": platform.python_version()}
+    recording.append([{**full, **line} if "names" in line else line], sync=True)
+    assert world.live(minute(610) + 3_000)
+    assert world.checkpoint(world.wanted[0]).state.cursor == minute(610)
+    assert "error" not in [event.kind for event in world.events(world.wanted[0])]
+    assert caplog.text.count("Traceback") == 0

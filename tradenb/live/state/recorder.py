@@ -163,11 +163,12 @@ class Recorder:
         """Say that a run which was started again goes on with other code."""
         names, run = self._code.names, f"{checkpoint.state.symbol}:{self._spec.name}"
         for line in beginnings:
-            if (line["start"], line.get("python")) != (checkpoint.start, platform.python_version()):
-                continue  # another run, or all code has other hashes
-            was = line.get("names", {})
+            same = (line.get("start"), line.get("python"))
+            was = line.get("names")
+            if same != (checkpoint.start, platform.python_version()) or not isinstance(was, dict):
+                continue  # another run, or all code has other hashes, or nothing to compare with
             changed = [name for name in {**was, **names} if was.get(name) != names.get(name)]
-            if changed or line["code"] != self._spec.fingerprint:
+            if changed or line.get("code") != self._spec.fingerprint:
                 log.warning(
                     "%s goes on with other code or values than before (%s): what is open keeps its "
                     "levels, all else is up to the new code",

@@ -84,8 +84,8 @@ def sweep(
     account : Account, optional
         Each combination begins with its cash.
     executor : Executor or dask.distributed.Client, optional
-        Where it runs; default in this process. Candles go to each worker once, the factory by
-        value. The table is the same wherever it is made.
+        Where it runs; default in this process. Candles go to each worker once (again if they are
+        lost with it), the factory by value. The table is the same wherever it is made.
     home : path, optional
         Finished combinations are kept in `research` under it; default `TRADENB_HOME` or ./dump.
     resume : bool, default True
