@@ -12,6 +12,7 @@ from tradenb.testing.world.fake_disk import Crash, FakeDisk
 
 PATH = Path("/trader/dump/data/lived/dip/BTCUSDT.jsonl")
 T0 = 1_704_067_200_000
+BEGUN = {"begun": T0, "start": T0, "code": "c0de", "rules": {"fee_percent": 0.1}}
 
 
 def candle(number):
@@ -24,11 +25,23 @@ def record(disk):
 
 def test_what_is_appended_is_read_in_order_to_the_last_bit():
     disk = FakeDisk()
-    lines = [{"begun": T0, "rules": {"fee_percent": 0.1}}, candle(0), [*candle(1), T0], candle(2)]
+    lines = [BEGUN, candle(0), [*candle(1), T0], candle(2)]
     record(disk).append(lines[:2], sync=False)
     record(disk).append(lines[2:], sync=True)
     assert list(record(disk).read()) == lines
     assert list(record(disk).read(since=T0 + 60_000)) == [lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize("name", BEGUN)
+def test_a_beginning_that_lacks_something_is_passed_over_by_all_who_read_it(name):
+    disk = FakeDisk()
+    lacking = {**BEGUN, name: None}
+    without = {"begun": T0, **{key: BEGUN[key] for key in BEGUN if key != name}}
+    record(disk).append([BEGUN, lacking, candle(0)], sync=True)
+    assert list(record(disk).read()) == [BEGUN, candle(0)]
+    if name != "begun":
+        record(disk).append([without], sync=True)
+        assert list(record(disk).read()) == [BEGUN, candle(0)]
 
 
 def test_nothing_is_there_before_the_first_line():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tradenb.core.rules import Rules
 from tradenb.engine.ports import LiveSource
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import StateError, UsageError
@@ -16,11 +15,11 @@ from tradenb.live.loop.record import RunRecord
 from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.own_process import start_and_wait
 from tradenb.live.run_registry import run_registry
+from tradenb.live.state.abandoned import recorded_rules
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import THIS_KERNEL, mode_of
 from tradenb.store.document.read import read_document
 from tradenb.store.filesystem import DiskFilesystem
-from tradenb.store.journal.recording import Recording
 from tradenb.store.launch import launch_of
 from tradenb.store.ownership import refuse_foreign
 from tradenb.store.paths import Home, Key, find_home
@@ -98,7 +97,7 @@ def _resume_here(home: Home, key: Key, record: RunRecord | None) -> None:
     else:
         _refuse_money(home, key)
         exchange = live_source(RunFiles(home, key).status().exchange)
-        rules = _rules_of(home, key)
+        rules = recorded_rules(DiskFilesystem(durable=False), home, key)
     run_registry.start(
         key.symbol, strategy=strategy, exchange=exchange, rules=rules, account=account,
         broker=broker, home=home.root,
@@ -123,15 +122,6 @@ def _money_of(home: Home, key: Key) -> str:
     if body.get("account", "paper") != "paper":
         return "broker="
     return "" if body.get("money") is None else "account="
-
-
-def _rules_of(home: Home, key: Key) -> Rules:
-    """Return the rules that it ran with last, from its recording."""
-    recording = Recording(DiskFilesystem(durable=False), home.recording(key))
-    rules = [
-        line["rules"] for line in recording.read() if isinstance(line, dict) and "begun" in line
-    ]
-    return Rules.model_validate(rules[-1]) if rules else Rules()
 
 
 def _way_on(home: Home, key: Key) -> str:

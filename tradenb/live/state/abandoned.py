@@ -62,7 +62,7 @@ def abandon_on_disk(
         raise StateError(f"{key.id} has no state under {home.root}")
     body = generation.body
     kept = body.get("rules")
-    rules = rules_of(filesystem, home, key) if kept is None else Rules(**kept)
+    rules = recorded_rules(filesystem, home, key) if kept is None else Rules(**kept)
     step = abandon(from_record(body["state"]), price, rules)
     if step is None:
         raise StateError(f"{key.id} holds nothing that could be abandoned")
@@ -78,11 +78,8 @@ def abandon_on_disk(
     return event
 
 
-def rules_of(filesystem: Filesystem, home: Home, key: Key) -> Rules:
+def recorded_rules(filesystem: Filesystem, home: Home, key: Key) -> Rules:
     """Return the rules that a run was started with last, as it recorded them; else the default."""
-    begun = [
-        line
-        for line in Recording(filesystem, home.recording(key)).read()
-        if isinstance(line, dict) and "begun" in line
-    ]
-    return Rules.model_validate(begun[-1]["rules"]) if begun else Rules()
+    lines = Recording(filesystem, home.recording(key)).read()
+    begun = [line["rules"] for line in lines if isinstance(line, dict) and "begun" in line]
+    return Rules.model_validate(begun[-1]) if begun else Rules()

@@ -174,14 +174,14 @@ def _sent_to_dask(
         for future in as_completed([item[0] for item in futures.values()], raise_errors=False):
             _, at, chunk = futures[future.key]
             try:
-                yield at, chunk, _rows_of(future, len(chunk))
+                yield at, chunk, _answered(future, len(chunk))
             except concurrent.futures.CancelledError:
                 yield at, chunk, None
     finally:
         client.cancel([item[0] for item in futures.values()])
 
 
-def _rows_of(future: Any, count: int) -> list[Row]:
+def _answered(future: Any, count: int) -> list[Row]:
     error = future.exception()
     if error is None:
         rows: list[Row] = future.result()

@@ -5,7 +5,7 @@
     {"begun": ...}  {"command": ...}  {"left_out": ...}   code and rules, requests, asks left out
 
 Nothing in a run depends on it: it is no part of the commit, it is synced with events and commands
-only, and a torn line is skipped.
+only, and a line that is torn or lacks something is skipped.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Recording:
                 found = parse(line)
             except Damaged:
                 continue  # torn
-            if isinstance(found, dict) or _is_candle(found):
+            if _is_candle(found) or (isinstance(found, dict) and _is_whole(found)):
                 yield found
 
     def newest_candles(self) -> list[list[Any]]:
@@ -108,6 +108,16 @@ def _is_before(line: bytes, since: int) -> bool:
     """Tell whether a candle opens before a moment, by the beginning of its line."""
     head = line[:24].split(b",", 1)[0]
     return head[:1] == b"[" and head[1:].isdigit() and int(head[1:]) < since
+
+
+def _is_whole(found: dict[str, Any]) -> bool:
+    """Tell whether a line has what its readers need; a start always has code and rules."""
+    return "begun" not in found or (
+        type(found["begun"]) is int
+        and type(found.get("start")) is int
+        and isinstance(found.get("code"), str)
+        and isinstance(found.get("rules"), dict)
+    )
 
 
 def _is_candle(found: object) -> bool:
