@@ -45,8 +45,14 @@ def start_and_wait(home: Home, run: AttachedRun, launch: Launch, more: Sequence[
     StateLocked
         When another process has the run.
     StateError
-        When it ended or does not run within a minute; its last words are given.
+        When it ended or does not run within a minute, its last words are given; and when the
+        folder that it works in is gone.
     """
+    if not Path(launch.folder).is_dir():
+        raise StateError(
+            f"{launch.file} was not started: its working folder {launch.folder} is gone; make it "
+            "again, or start the file from another folder"
+        )
     key = Key(run.strategy, run.symbol)
     script = script_of(home, key)
     script.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from tradenb.store.paths import Home, Key, encoded
 # In the environment of a process whose starter notes how it was started.
 LAUNCHED: Final = "TRADENB_LAUNCHED"
 _LIMIT: Final = 1 << 16
+_HOME: Final = "--home"
 
 
 class Launch(NamedTuple):
@@ -28,7 +29,7 @@ class Launch(NamedTuple):
     file : str
         The bot file or exported script, absolute.
     command : tuple of str
-        What follows the interpreter.
+        What follows the interpreter; last the home, as `--home FOLDER`.
     folder : str
         Working folder.
     at : int
@@ -70,4 +71,23 @@ def launch_of(filesystem: Filesystem, home: Home, key: Key) -> Launch | None:
         launch = record_of(Launch, parse(filesystem.read(launch_path(home, key), limit=_LIMIT)))
     except (OSError, ValueError):
         return None
+    launch = _under(home.root, launch)
     return launch if Path(launch.file).is_file() else None
+
+
+def _under(home: Path, launch: Launch) -> Launch:
+    """Name the home that the note is under: it may be a copy, or have been moved since."""
+    if launch.command[-2:-1] != (_HOME,):
+        return launch
+    noted = launch.command[-1]
+
+    def found(path: str) -> str:
+        inside = Path(path).is_relative_to(noted)
+        there = home / Path(path).relative_to(noted) if inside else Path(path)
+        return str(there) if inside and there.exists() else path
+
+    return launch._replace(
+        file=found(launch.file),
+        folder=found(launch.folder),
+        command=(*map(found, launch.command[:-1]), str(home)),
+    )

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import sys
 
 import pytest
@@ -25,7 +26,7 @@ from tradenb.store.codec import Generation
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.launch import Launch, launch_of, note_launch
 from tradenb.store.lock import FileLock
-from tradenb.store.paths import Key, find_home
+from tradenb.store.paths import Home, Key, find_home
 
 KEY = Key("opens", "BTCUSDT")
 
@@ -243,6 +244,45 @@ def test_a_file_that_is_gone_or_no_note_is_not_started(tmp_path):
     assert launch_of(disk, home, KEY) is None
     (home.root / "scripts/opens/BTCUSDT.json").write_text("[1]")
     assert launch_of(disk, home, KEY) is None
+
+
+def noted_under(home, file, folder):
+    """Note under a home that a file there, or elsewhere, started a run of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    command = ("-I", str(file), "--json", "--home", str(home.root))
+    launch = Launch(file=str(file), command=command, folder=str(folder), at=0)
+    assert note_launch(DiskFilesystem(durable=False), home, KEY, launch)
+
+
+@pytest.mark.parametrize("carry", [shutil.copytree, shutil.move])
+def test_a_home_that_was_copied_or_moved_is_the_one_that_its_runs_go_on_under(tmp_path, carry):
+    old, new = Home(tmp_path / "old"), Home(tmp_path / "new")
+    noted_under(old, old.root / "scripts/opens/BTCUSDT.py", old.root)
+    carry(old.root, new.root)
+    launch = launch_of(DiskFilesystem(durable=False), new, KEY)
+    script = str(new.root / "scripts/opens/BTCUSDT.py")
+    assert launch is not None
+    assert launch.command == ("-I", script, "--json", "--home", str(new.root))
+    assert (launch.file, launch.folder) == (script, str(new.root))
+
+
+def test_a_copied_home_leaves_a_bot_file_where_it_is(tmp_path):
+    old, new, file = Home(tmp_path / "old"), Home(tmp_path / "new"), tmp_path / "bots/bot.py"
+    noted_under(old, file, file.parent)
+    shutil.copytree(old.root, new.root)
+    launch = launch_of(DiskFilesystem(durable=False), new, KEY)
+    assert launch is not None
+    assert launch.command == ("-I", str(file), "--json", "--home", str(new.root))
+    assert (launch.file, launch.folder) == (str(file), str(file.parent))
+
+
+@pytest.mark.realtime
+def test_a_working_folder_that_is_gone_is_said_in_one_line(position, tmp_path, monkeypatch, capsys):
+    elsewhere(monkeypatch)
+    noted_under(find_home(), tmp_path / "bot.py", tmp_path / "gone")
+    assert main(["resume", "opens"]) == 1
+    assert f"its working folder {tmp_path / 'gone'} is gone" in capsys.readouterr().err
 
 
 @pytest.mark.realtime
