@@ -11,10 +11,12 @@ import pytest
 
 import tradenb as tn
 from tests.live.fast import until
+from tests.store.samples import body
 from tradenb.engine.serialise import event_to_row
 from tradenb.live.live_run import record_of
 from tradenb.panel.dashboard_model import DashboardModel
-from tradenb.panel.watch_runs import Watch, _newest
+from tradenb.panel.watch_runs import MOST_RUNS, Watch, _newest
+from tradenb.store.document.commit import encode
 from tradenb.store.filesystem import DiskFilesystem
 from tradenb.store.journal.event_journal import Journal
 from tradenb.store.paths import Key, find_home
@@ -203,6 +205,25 @@ def test_an_empty_home_shows_nothing():
     model = DashboardModel(watch(runs=nobody))
     assert model.poll() == []
     assert (model.rows, model.pictures, model.health["level"]) == ([], {}, "empty")
+
+
+def kept(symbol, n):
+    """Put a document of a run that no process holds under the home; `n` says what it holds."""
+    found = json.loads(json.dumps(body(n)).replace("BTCUSDT", symbol))
+    document = find_home().document(Key("dip", symbol))
+    document.parent.mkdir(parents=True, exist_ok=True)
+    document.write_bytes(encode(1, found))
+
+
+def test_of_more_runs_than_are_shown_those_come_first_that_nobody_watches():
+    for number in range(MOST_RUNS + 20):
+        kept(f"A{number:03}", 5)
+    kept("ZZZ", 3)
+    model = DashboardModel(watch(runs=nobody))
+    model.poll()
+    assert (model.rows[0]["symbol_name"], len(model.rows)) == ("ZZZ", MOST_RUNS)
+    assert model.more == 21
+    assert model.health["level"] == "bad"
 
 
 @pytest.mark.realtime

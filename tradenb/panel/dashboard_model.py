@@ -84,7 +84,7 @@ class DashboardModel:
         """Poll all runs and return the events that are new, oldest first."""
         runs = sorted(self.watch.poll(), key=lambda run: order_of(run.status))
         shown = runs[:MOST_RUNS]
-        self.more = len(runs) - len(shown)
+        self.more = len(runs) - len(shown) + self.watch.left_out
         self.rows = [_row(run) for run in shown]
         sending = [run.status for run in shown if run.status.orders is not None]
         self.orders = order_panel(sending) if sending else {"accounts": [], "rows": []}

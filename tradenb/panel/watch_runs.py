@@ -27,6 +27,7 @@ from tradenb.live.loop.supervisor import active_runs
 from tradenb.live.status.run_files import RunFiles
 from tradenb.live.status.run_status import RunStatus
 from tradenb.live.status.status_of_run import status_of_run
+from tradenb.panel.dashboard_rows import order_of
 from tradenb.panel.replica import MOST_TRADES, Replica
 from tradenb.store.filesystem import DiskFilesystem, Stamp, stamp_of
 from tradenb.store.journal.event_journal import Journal
@@ -82,7 +83,7 @@ class Watch:
     ) -> None:
         self.home = find_home(home)
         self.errors: deque[Event] = deque(maxlen=50)
-        self.error_count = 0
+        self.error_count = self.left_out = 0
         self._runs = runs
         self._known: dict[Location, _Known] = {}
         self._own: dict[Location, RunRecord] = {}
@@ -98,10 +99,17 @@ class Watch:
             subscription.close()
 
     def poll(self) -> list[WatchedRun]:
-        """Return all runs as they are now, in no order."""
+        """Return the runs as they are now, in no order.
+
+        Of those elsewhere as many as are shown, the first by `order_of`; `left_out` are more.
+        """
         own = self.own_runs()
         found = [self._poll_own(location, run) for location, run in list(own.items())]
-        return found + [self._poll_files(each) for each in self._locations() if each not in own]
+        elsewhere = [each for each in self._locations() if each not in own]
+        others = [(each, self._known_at(each).files.status()) for each in elsewhere]
+        others.sort(key=lambda other: order_of(other[1]))
+        self.left_out = max(0, len(others) - MOST_RUNS)
+        return found + [self._poll_files(*other) for other in others[:MOST_RUNS]]
 
     def recorded_candles(self, location: Location) -> Candles | None:
         """Return the newest candles that a run elsewhere went through, if it notes them."""
@@ -148,9 +156,8 @@ class Watch:
         values = instance.context.indicators.computed
         return WatchedRun(status, known.replica, location, candles, values)
 
-    def _poll_files(self, location: Location) -> WatchedRun:
+    def _poll_files(self, location: Location, status: RunStatus) -> WatchedRun:
         known = self._known_at(location)
-        status = known.files.status()
         self._read_journal(known)
         return WatchedRun(status, known.replica, location)
 
@@ -184,7 +191,7 @@ class Watch:
 
     def _locations(self) -> Iterator[Location]:
         for home in (self.home, self.home.rehearsal):
-            for key in list(home.keys(self._disk))[:MOST_RUNS]:
+            for key in home.keys(self._disk):
                 yield Location(home, key)
 
     def _on_error(self, event: Event) -> None:
