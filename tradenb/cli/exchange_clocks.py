@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,3 +58,5 @@ def _ask(
         )
     except TradenbError as error:
         answers[called] = None, str(error)
+    except CancelledError:  # the program ends, and nobody waits for the answer any more
+        return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +16,10 @@ from tests.sources import exchange
 from tests.sources import market as wild
 from tradenb.cli import doctor_checks as checks
 from tradenb.cli import main
+from tradenb.cli.exchange_clocks import exchange_clocks
 from tradenb.engine.specs.registry import registry
 from tradenb.errors import ExchangeError, StateLocked
+from tradenb.exchanges.ccxt.portal import Portal
 from tradenb.exchanges.exchange_errors import translate_error
 from tradenb.live.live_run import record_of
 from tradenb.store.document.commit import encode
@@ -185,6 +189,34 @@ def test_the_doctor_is_quiet_about_an_exchange_that_cannot_be_asked(monkeypatch,
     )
     assert main(["doctor", "--exchange", "binance"]) == 0
     assert "- clock against binance: unknown: binance" in capsys.readouterr().out
+
+
+def test_the_doctor_ends_quietly_while_an_exchange_still_does_not_answer(monkeypatch):
+    portal, asked = Portal(), threading.Event()
+
+    async def no_answer():
+        asked.set()
+        await asyncio.sleep(3_600)
+
+    def hangs():
+        return portal.call(no_answer)
+
+    monkeypatch.setattr(
+        "tradenb.exchanges.ccxt.ccxt_factory.ccxt_exchange",
+        lambda name, home, **_: SimpleNamespace(measure_clock=hangs),
+    )
+    monkeypatch.setattr("tradenb.cli.exchange_clocks.PATIENCE_S", 0.1)
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    before = {*threading.enumerate()}
+    (found,) = exchange_clocks({"slow": ("slow", {})}, find_home().root)
+    assert found == ("slow", None, "no answer in 0.1 s")
+    asking = {*threading.enumerate()} - before
+    assert asked.wait(60)
+    portal.close()
+    for thread in asking:
+        thread.join(60)
+    assert failed == []
 
 
 @pytest.mark.realtime
