@@ -12,6 +12,7 @@ import pytest
 import tradenb
 from tests.sources import DAY, MINUTE, frame, market
 from tradenb.cli import main
+from tradenb.cli.options import table
 
 
 @pytest.fixture
@@ -155,3 +156,12 @@ def test_streams_that_are_closed_are_no_error(tmp_path, command, code, said):
         timeout=60,
     )
     assert (done.returncode, words.read_text(encoding="utf-8")) == (code, said)
+
+
+def test_columns_stand_below_each_other_where_letters_are_two_columns_wide():
+    rows = [("id", "status"), ("币安人生USDT:dip", "idle"), ("BTCUSDT:dip", "idle")]
+    assert table(rows).splitlines() == [
+        "id                status",
+        "币安人生USDT:dip  idle",
+        "BTCUSDT:dip       idle",
+    ]

@@ -24,6 +24,7 @@ from tradenb.clock import wall_ms
 from tradenb.core.timeframe import floor_to, iso
 from tradenb.errors import StateError, TradenbError, UsageError
 from tradenb.live.loop.record import due_after
+from tradenb.store.paths import find_home
 
 if TYPE_CHECKING:
     from tradenb.brokers.broker import Broker
@@ -83,7 +84,7 @@ def run_script(
             if options.dry_run:
                 return job.rehearsed()
             _notify(notify)
-            return job.run(Path(options.home), once=options.once)
+            return job.run(find_home(options.home).root, once=options.once)
     except (TradenbError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         return code_of(error)
@@ -158,7 +159,7 @@ class _Job:
         """Make one tick on a copy of the state, without callbacks; the state stays as it is."""
         self._strategies = [spec.model_copy(update={"callbacks": {}}) for spec in self._strategies]
         self._options.take_over = False
-        home = Path(self._options.home)
+        home = find_home(self._options.home).root
         with tempfile.TemporaryDirectory(prefix="tradenb-dry-run-") as name:
             copied = _copy_state(home, Path(name))
             self.output.print(
@@ -268,7 +269,7 @@ def _copy_state(home: Path, to: Path) -> int:
 
 
 def _parser(home: str | None) -> argparse.ArgumentParser:
-    default = os.environ.get("TRADENB_HOME") or home or "dump"
+    default = find_home(os.environ.get("TRADENB_HOME") or home)
     parser = argparse.ArgumentParser(
         description="Run the strategies of this file live. SIGTERM and Ctrl-C leave: "
         "positions stay, the next start goes on with them.",
@@ -285,7 +286,7 @@ def _parser(home: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--home",
-        default=str(Path(default).absolute()),
+        default=str(default.root),
         metavar="FOLDER",
         help="folder of the state (default TRADENB_HOME, else that of the export; now %(default)s)",
     )

@@ -124,6 +124,14 @@ def test_a_home_is_given_or_in_the_environment_or_here(monkeypatch, tmp_path):
         assert find_home() == Home(tmp_path / "dump")
 
 
+def test_a_home_below_that_of_the_user_is_no_folder_called_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("TRADENB_HOME", "~/dump")
+    assert find_home() == find_home(Path("~/dump")) == Home(tmp_path / "user" / "dump")
+    assert find_home(tmp_path / "~") == Home(tmp_path / "~")
+    assert find_home("~nobody-is-called-so").root.name == "~nobody-is-called-so"
+
+
 def test_every_run_of_a_home_is_found_also_if_only_its_ruins_are_left():
     disk = FakeDisk()
     assert list(HOME.keys(disk)) == []

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from unicodedata import east_asian_width
 
 from tradenb.errors import UsageError
 
@@ -103,12 +104,18 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     BTCUSDT:dip  idle
     """
     shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in shown
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        pairs = zip(cells, widths, strict=True)
+        return "  ".join(cell + " " * (width - _width(cell)) for cell, width in pairs).rstrip()
+
+    return "\n".join(map(line, shown))
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes; some letters take two."""
+    return len(text) + sum(east_asian_width(letter) in "FW" for letter in text)
 
 
 def printable(text: str) -> str:

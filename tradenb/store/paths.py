@@ -7,6 +7,7 @@ stay apart where the file system does not tell them apart. `BTCUSDT:USDT` is `BT
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -253,6 +254,8 @@ class Home:
 def find_home(home: str | Path | None = None) -> Home:
     """Return the home: the given folder, else `TRADENB_HOME`, else `./dump`, made absolute.
 
+    No shell has read the variable in a service or a notebook, so `~` is read here.
+
     Raises
     ------
     UsageError
@@ -260,7 +263,10 @@ def find_home(home: str | Path | None = None) -> Home:
     """
     if not isinstance(home, str | os.PathLike | None):
         raise UsageError(f"home must be a folder such as 'dump', was {shown(home)}")
-    return Home(Path(home or os.environ.get("TRADENB_HOME") or "dump").absolute())
+    folder = Path(home or os.environ.get("TRADENB_HOME") or "dump")
+    with contextlib.suppress(RuntimeError):  # a folder `~name` where no user is called so
+        folder = folder.expanduser()
+    return Home(folder.absolute())
 
 
 def bak_of(document: Path) -> Path:

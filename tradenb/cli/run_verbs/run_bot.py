@@ -21,6 +21,7 @@ from tradenb.cli.bot_output import BotOutput
 from tradenb.cli.options import add_common
 from tradenb.cli.release_signals import ReleaseAsked, release_on_signals
 from tradenb.errors import StateError, TradenbError, UsageError
+from tradenb.store.paths import find_home
 
 if TYPE_CHECKING:
     from tradenb.live.loop.record import RunRecord
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if not file.is_file():
         raise UsageError(f"{file} is not a file")
     if options.home:
-        os.environ["TRADENB_HOME"] = str(Path(options.home).absolute())
+        os.environ["TRADENB_HOME"] = str(find_home(options.home).root)
     from tradenb.live.loop.supervisor import active_runs, release_all
 
     output = BotOutput(json=options.json)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradenb.cli.options import add_common, answer
 from tradenb.errors import ExportError, UsageError
+from tradenb.store.paths import find_home
 
 if TYPE_CHECKING:
     from tradenb.exporting.collect.notebook_slice import Notebook, NotebookCall
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{file} is not a file")
     target = (options.output or file.with_suffix(".py")).absolute()
     candles = None if options.candles is None else file_exchange(Path(options.candles).absolute())
-    home = None if options.home is None else Path(options.home).absolute()
+    home = None if options.home is None else find_home(options.home).root
     notebook = Notebook(cells_of_file(file))
     # What cells print goes to stderr: stdout is for the answer alone.
     with _beside(file), contextlib.redirect_stdout(sys.stderr):
