@@ -65,5 +65,9 @@ def test_a_home_that_is_not_there_is_not_safe(tmp_path, capsys):
     assert f"{home} is not there" in out
     assert "no run without a process" not in out
     assert not home.exists()
+    home.touch()
+    assert main(["guard", "--once", "--home", str(home)]) == 1
+    assert f"{home} is not a folder" in capsys.readouterr().out
+    home.unlink()
     home.mkdir()
     assert main(["guard", "--once", "--home", str(home)]) == 0

@@ -60,6 +60,10 @@ def _folder(home: Home) -> Iterator[Check]:
         return
     there = folder
     while not there.exists():
+        if there.is_symlink():
+            words = f"{there} is a link to {there.readlink()}, which is not there"
+            yield Check("home", "wrong", f"{words}: is its volume mounted?")
+            return
         there = there.parent
     words = str(folder) if there == folder else f"{folder} does not exist yet"
     if os.statvfs(there).f_flag & os.ST_RDONLY:

@@ -133,6 +133,14 @@ def test_the_doctor_says_that_a_home_is_no_folder(tmp_path, capsys):
     assert "is not a folder" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("home", ["link", "link/home"])
+def test_the_doctor_does_not_take_a_link_to_nothing_for_a_new_home(tmp_path, capsys, home):
+    (tmp_path / "link").symlink_to(tmp_path / "volume")
+    assert main(["doctor", "--home", str(tmp_path / home)]) == 1
+    said = f"{tmp_path / 'link'} is a link to {tmp_path / 'volume'}, which is not there"
+    assert said in capsys.readouterr().out
+
+
 def test_status_of_runs_that_nobody_holds(saved, capsys):
     assert main(["status"]) == 0
     assert "BTCUSDT:mortal  live  idle    nothing open" in capsys.readouterr().out

@@ -73,8 +73,9 @@ def _looked(home: Home) -> list[GuardedRun]:
     from tradenb.live.status.listing import lost_orders
     from tradenb.store.filesystem import DiskFilesystem
 
-    if not home.root.exists():  # a volume that is not mounted must not look like a night in order
-        words = f"{home.root} is not there: is its volume mounted? (--home, TRADENB_HOME)"
+    if not home.root.is_dir():  # a volume that is not mounted must not look like a night in order
+        there = "not a folder" if home.root.exists() else "not there: is its volume mounted?"
+        words = f"{home.root} is {there} (--home, TRADENB_HOME)"
         return [GuardedRun("", "", False, words)]
     found = asyncio.run(guard_once(DiskFilesystem(), home, SystemClock()))
     known = {each.run for each in found}
