@@ -132,6 +132,18 @@ def test_a_home_below_that_of_the_user_is_no_folder_called_tilde(monkeypatch, tm
     assert find_home("~nobody-is-called-so").root.name == "~nobody-is-called-so"
 
 
+def test_a_folder_that_is_called_as_the_home_of_the_user_is_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    literal = tmp_path / "~" / "dump"
+    literal.mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.chdir(tmp_path)
+        with pytest.raises(UsageError, match="as well: move it") as refused:
+            find_home("~/dump")
+    assert str(literal) in str(refused.value)
+    assert find_home(literal) == Home(literal)
+
+
 def test_every_run_of_a_home_is_found_also_if_only_its_ruins_are_left():
     disk = FakeDisk()
     assert list(HOME.keys(disk)) == []

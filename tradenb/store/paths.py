@@ -259,13 +259,19 @@ def find_home(home: str | Path | None = None) -> Home:
     Raises
     ------
     UsageError
-        When it is no path.
+        When it is no path, or begins with `~` where a folder is called so.
     """
     if not isinstance(home, str | os.PathLike | None):
         raise UsageError(f"home must be a folder such as 'dump', was {shown(home)}")
-    folder = Path(home or os.environ.get("TRADENB_HOME") or "dump")
+    given = Path(home or os.environ.get("TRADENB_HOME") or "dump")
+    folder = given
     with contextlib.suppress(RuntimeError):  # a folder `~name` where no user is called so
-        folder = folder.expanduser()
+        folder = given.expanduser()
+    if folder != given and given.exists():  # what runs hold there must not be forgotten
+        raise UsageError(
+            f"home {shown(str(given))} means {folder}, but there is a folder {given.absolute()} as "
+            "well: move it, or name the one that you mean by its whole path"
+        )
     return Home(folder.absolute())
 
 
