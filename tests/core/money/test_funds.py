@@ -77,8 +77,16 @@ def test_what_rounding_left_of_the_free_money_buys_nothing(free):
     [
         ({"quote": 1_001.0}, "funds", "the entry needs 1001, free are 1000"),
         ({"quote": 1_000.0, "fee": 0.1}, "funds", "the entry needs 1001, free are 1000"),
-        ({"quote": 1.0, "size": 11.0}, "funds", "needs 1100"),
-        ({"quote": 1.0, "first": 600.0, "add": 2.0}, "funds", "needs 1200"),
+        (
+            {"quote": 1.0, "size": 11.0},
+            "funds",
+            "a size of 11, which counts in pieces, needs 1100, free are 1000",
+        ),
+        (
+            {"quote": 1.0, "first": 600.0, "add": 2.0},
+            "funds",
+            "an add of 2, which counts in first entries (600), needs 1200, free are 1000",
+        ),
         ({"percent": 1.0, "min_quote": 11.0}, "funds", "10 is below min_quote 11"),
         (
             {"percent": 10.0, "funds": RICH._replace(free=0.0)},

@@ -69,7 +69,8 @@ def grant(
         stake = quantity * paid
     bound = stake / account.leverage + stake * fee
     if fixed and bound > funds.free:
-        return _refused("funds", f"the entry needs {bound:.8g}, free are {funds.free:.8g}")
+        words = f"{_named(signal, first)} needs {bound:.8g}, free are {funds.free:.8g}"
+        return _refused("funds", words)
     if stake < account.min_quote:
         return _refused("funds", f"{stake:.8g} is below min_quote {account.min_quote:g}")
     if market is None:
@@ -98,6 +99,16 @@ def _wanted(
     if account.percent is not None:
         return equity * account.percent / 100, False
     return equity * (account.risk or 0.0) / 100 / (abs(paid - signal.stop_loss) / paid), False
+
+
+def _named(signal: Signal, first: float | None) -> str:
+    """Name an entry with the unit of its number, which is often taken for money."""
+    if first is not None:
+        amount = signal.add or 1.0
+        return f"an add of {amount:.8g}, which counts in first entries ({first:.8g}),"
+    if signal.size is not None:
+        return f"a size of {signal.size:.8g}, which counts in pieces,"
+    return "the entry"
 
 
 def _refused(name: str, words: str) -> Refusal:
