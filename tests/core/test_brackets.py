@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import tradenb as tn
@@ -42,6 +44,38 @@ def test_a_bracket_in_ranges_is_so_many_of_them_away_on_either_side():
     assert (long.stop_loss, long.take_profit) == (long.entry - 1.0, long.entry + 2.0)
     short = opened(lambda ctx: tn.short(**tn.bracket(stop=2, r=2, atr=0.5)))
     assert (short.stop_loss, short.take_profit) == (short.entry + 1.0, short.entry - 2.0)
+
+
+PRICES = pd.Series([100.0, 101.0])
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda level: 100.0 - level,
+        lambda level: level + 100.0,
+        lambda level: 2 * level,
+        lambda level: level / 2,
+        lambda level: -level,
+        lambda level: level > 100.0,
+        lambda level: max(level, 100.0),
+        lambda level: PRICES - level,
+        lambda level: level * PRICES,
+        lambda level: PRICES.to_numpy() + level,
+        lambda level: np.where(PRICES > 100, level, 1.0).astype(float),
+    ],
+)
+@pytest.mark.parametrize(
+    ("level", "price"),
+    [(tn.distance(3), "df.close - 3"), (tn.percent(2), "df.close * (1 - 2 / 100)")],
+)
+def test_a_level_that_is_counted_with_says_what_to_write(count, level, price):
+    with pytest.raises(TypeError) as caught:
+        count(level)
+    assert str(caught.value) == (
+        f"{level!r} is not a price to count with: give it as it is, as in stop_loss={level!r}, "
+        f"or write the price, such as {price}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,40 @@
 """Levels that are said as distances: `percent` and `distance` stand for a price of a candidate.
 
-They become prices when the strategy returns: then the price that will be paid is known.
+They become prices when the strategy returns: then the price that will be paid, before slippage, is
+known.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NoReturn, NotRequired, TypedDict
 
 from tradenb.call_errors import explained, readable
 from tradenb.core.values import positive
 from tradenb.errors import UsageError, shown
 
 
+class _Level:
+    """What is not a number: whoever counts with it is told what to write."""
+
+    __slots__ = ()
+
+    def _counted(self, _other: object = None) -> NoReturn:
+        raise TypeError(
+            f"{self!r} is not a price to count with: give it as it is, as in stop_loss={self!r}, "
+            f"or write the price, such as {self._price()}"
+        )
+
+    def _price(self) -> str:
+        raise NotImplementedError
+
+    __float__ = __neg__ = __add__ = __radd__ = __sub__ = __rsub__ = _counted
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _counted
+    __lt__ = __le__ = __gt__ = __ge__ = _counted
+
+
 @dataclass(frozen=True, slots=True)
-class Percent:
+class Percent(_Level):
     """A level so many percent away from the price paid; made by `percent`."""
 
     value: object
@@ -22,10 +42,8 @@ class Percent:
     def __repr__(self) -> str:
         return f"tn.percent({shown(self.value)})"
 
-    def __float__(self) -> float:
-        """Refuse to be a number of a table."""
-        such = f"df.close * (1 - {shown(self.value)} / 100)"
-        raise TypeError(f"{self!r} is for one candidate; a column takes prices, such as {such}")
+    def _price(self) -> str:
+        return f"df.close * (1 - {shown(self.value)} / 100)"
 
     def level(self, base: float, sign: int) -> float | None:
         """Return the price above (sign 1) or below (-1) a base; None if it is not a number."""
@@ -34,7 +52,7 @@ class Percent:
 
 
 @dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(_Level):
     """A level a distance away from the price paid; made by `distance`."""
 
     value: object
@@ -42,10 +60,8 @@ class Distance:
     def __repr__(self) -> str:
         return f"tn.distance({shown(self.value)})"
 
-    def __float__(self) -> float:
-        """Refuse to be a number of a table."""
-        such = f"df.close - {shown(self.value)}"
-        raise TypeError(f"{self!r} is for one candidate; a column takes prices, such as {such}")
+    def _price(self) -> str:
+        return f"df.close - {shown(self.value)}"
 
     def level(self, base: float, sign: int) -> float | None:
         """Return the price above (sign 1) or below (-1) a base; None if it is not a number."""
@@ -85,7 +101,7 @@ class Bracket(TypedDict):
 
 @readable
 def percent(value: float) -> Percent:
-    """Say a level in percent of the price that will be paid.
+    """Say a level in percent of the price that will be paid, before slippage.
 
     The side follows from the candidate: a target lies beyond the entry, a stop before it.
 
@@ -109,7 +125,9 @@ def percent(value: float) -> Percent:
 
 @readable
 def distance(value: float) -> Distance:
-    """Say a level as a distance from the price that will be paid, in quote currency.
+    """Say a level as a distance from the price that will be paid, before slippage.
+
+    In quote currency.
 
     Parameters
     ----------
