@@ -128,8 +128,32 @@ def test_a_cooldown_after_a_loss_asks_what_was_earned_and_not_why(earned, cooled
     assert (said is not None) is cooled
 
 
+@pytest.mark.parametrize(
+    ("earned", "reason", "cooled"),
+    [
+        (1.0, "trailing_stop", True),
+        (1.0, "user", True),
+        (1.0, "stop_loss", False),
+        (-1.0, "trailing_stop", True),
+        (-1.0, "stop_loss", False),
+    ],
+)
+def test_a_cooldown_after_several_reasons_takes_each_of_them(earned, reason, cooled):
+    closed = trade(earned, closed_at=minute(10), reason=reason)
+    rule = risk.cooldown(30, after=["user", "trailing_stop"])
+    assert (rule(book(closed, now=minute(39)), CANDIDATE) is not None) is cooled
+    assert rule(book(closed, now=minute(40)), CANDIDATE) is None
+
+
+@pytest.mark.parametrize(("earned", "cooled"), [(-0.1, True), (0.1, False)])
+def test_a_cooldown_after_a_loss_or_a_reason_takes_both(earned, cooled):
+    closed = trade(earned, closed_at=minute(10), reason="time_expired")
+    said = risk.cooldown(30, after=("loss", "stop_loss"))(book(closed, now=minute(39)), CANDIDATE)
+    assert (said is not None) is cooled
+
+
 def test_a_cooldown_after_an_unknown_reason_is_refused():
-    with pytest.raises(SpecError, match="dust or None, was 'stop'"):
+    with pytest.raises(SpecError, match=r"dust, a list of these or None, was 'stop'"):
         risk.cooldown(30, after="stop")
 
 

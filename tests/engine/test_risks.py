@@ -13,6 +13,11 @@ MAKERS = [
     (lambda **name: tn.risks.max_open(5, **name), "max_open(5)"),
     (lambda **name: tn.risks.cooldown(30, **name), "cooldown(30m)"),
     (lambda **name: tn.risks.cooldown(2.5, "stop_loss", **name), "cooldown(2.5m after stop_loss)"),
+    (
+        lambda **name: tn.risks.cooldown(2, ["trailing_stop", "loss", "loss"], **name),
+        "cooldown(2m after loss, trailing_stop)",
+    ),
+    (lambda **name: tn.risks.cooldown(2, ["user"], **name), "cooldown(2m after user)"),
     (lambda **name: tn.risks.max_drawdown(10.0, **name), "max_drawdown(10%)"),
     (lambda **name: tn.risks.daily_loss(3, **name), "daily_loss(3%)"),
 ]
@@ -51,6 +56,9 @@ def test_the_same_terms_again_are_no_revision():
         (lambda: tn.risks.max_open(0), "max_open must be a whole number of at least 1, was 0"),
         (lambda: tn.risks.cooldown("5"), "cooldown minutes must be a finite number above 0"),
         (lambda: tn.risks.cooldown(5, after="win"), "cooldown after must be loss, take_profit"),
+        (lambda: tn.risks.cooldown(5, after=["loss", "win"]), "cooldown after must be loss, take_"),
+        (lambda: tn.risks.cooldown(5, after=[]), "cooldown after must be loss, take_profit"),
+        (lambda: tn.risks.cooldown(5, after=7), "cooldown after must be loss, take_profit"),
         (lambda: tn.risks.max_drawdown(None), "max_drawdown percent must be a finite number"),
         (lambda: tn.risks.daily_loss(-3), "daily_loss percent must be a finite number above 0"),
         (lambda: tn.risks.max_open(5, name=""), "'': name must be 1 to 120 printable characters"),

@@ -394,7 +394,7 @@ CAUGHT_BY_THE_REFERENCE = (
     Mutant(
         "cooldown after whatever reason",
         "tradenb.core.risk:cooled_by",
-        rewritten("after is None or trade.exit_reason == after", "True"),
+        rewritten("not after or trade.exit_reason in after", "True"),
     ),
     Mutant(
         "max_drawdown must be exceeded",

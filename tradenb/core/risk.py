@@ -192,16 +192,19 @@ def max_open(count: int) -> RiskFunction:
     return rule
 
 
-def cooldown(minutes: float, after: ExitReason | Literal["loss"] | None = None) -> RiskFunction:
-    """Refuse for some minutes after a trade closed (any, with a loss, or for one reason)."""
+CooldownReason = ExitReason | Literal["loss"]
+
+
+def cooldown(
+    minutes: float, after: CooldownReason | Iterable[CooldownReason] | None = None
+) -> RiskFunction:
+    """Refuse for some minutes after a trade closed (any, with a loss, or for some reasons)."""
     _positive("cooldown minutes", minutes)
-    reasons = ("loss", *get_args(ExitReason))
-    if after is not None and after not in reasons:
-        raise SpecError(f"cooldown after must be {', '.join(reasons)} or None, was {after!r}")
+    reasons = cooldown_reasons(after)
     span = minutes * MINUTE
 
     def rule(book: RiskBook, candidate: Signal) -> str | None:
-        trade = cooled_by(book.trades, book.now, span, after)
+        trade = cooled_by(book.trades, book.now, span, reasons)
         if trade is None:
             return None
         passed = (book.now - trade.closed_at) // MINUTE
@@ -213,15 +216,30 @@ def cooldown(minutes: float, after: ExitReason | Literal["loss"] | None = None) 
     return rule
 
 
+def cooldown_reasons(after: object) -> tuple[str, ...]:
+    """Return the reasons that a cooldown looks at, each once, in the same order; none: any."""
+    known = ("loss", *get_args(ExitReason))
+    if after is None:
+        return ()
+    given: tuple[object, ...] = (after,)
+    if isinstance(after, Iterable) and not isinstance(after, str):
+        given = tuple(after)
+    if not given or any(reason not in known for reason in given):
+        raise SpecError(
+            f"cooldown after must be {', '.join(known)}, a list of these or None, was {after!r}"
+        )
+    return tuple(reason for reason in known if reason in given)
+
+
 def cooled_by(
-    trades: Sequence[Trade], now: int, span: float, after: str | None = None
+    trades: Sequence[Trade], now: int, span: float, after: Sequence[str] = ()
 ) -> Trade | None:
-    """Return the last trade that closed (any, lost or for one reason) under `span` ms ago."""
+    """Return the last trade that closed (any, lost or for a reason) under `span` ms ago."""
     for trade in reversed(trades):
         if now - trade.closed_at >= span:
             return None
         lost = trade.pnl_percent < 0
-        if after is None or trade.exit_reason == after or (after == "loss" and lost):
+        if not after or trade.exit_reason in after or ("loss" in after and lost):
             return trade
     return None
 

@@ -104,7 +104,9 @@ def test_locks_of_rules_are_told_with_their_end():
 
 @pytest.mark.parametrize("rule", [
     tn.risks.cooldown(30), tn.risks.cooldown(12.5, after="stop_loss"),
-    tn.risks.cooldown(1e6, after="take_profit"), tn.risks.daily_loss(3), tn.risks.daily_loss(0.5),
+    tn.risks.cooldown(1e6, after="take_profit"), tn.risks.cooldown(30, ["user", "loss"]),
+    tn.risks.cooldown(30, ["stop_loss", "take_profit"]), tn.risks.daily_loss(3),
+    tn.risks.daily_loss(0.5),
 ])  # fmt: skip
 def test_a_lock_is_what_the_rule_itself_refuses_for_until_its_end(rule):
     trades = (trade(NOW - 40 * MINUTE, -2.0, "take_profit"), trade(NOW - 10 * MINUTE, -1.0))

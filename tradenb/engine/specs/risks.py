@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from tradenb.call_errors import explained
 from tradenb.core import risk
-from tradenb.core.signal import ExitReason, Trade
+from tradenb.core.signal import Trade
 from tradenb.core.timeframe import DAY, MINUTE
 from tradenb.engine.specs.registry import READY_MADE, registry
 from tradenb.engine.specs.risk_spec import RiskSpec
@@ -20,7 +20,7 @@ from tradenb.engine.specs.risk_spec import RiskSpec
 __all__ = ["cooldown", "daily_loss", "max_drawdown", "max_open"]
 
 
-_COOLDOWN: Final = re.compile(r"cooldown\((?P<minutes>[-+.\de]+)m( after (?P<after>\w+))?\)")
+_COOLDOWN: Final = re.compile(r"cooldown\((?P<minutes>[-+.\de]+)m( after (?P<after>[\w, ]+))?\)")
 _DAILY_LOSS: Final = re.compile(r"daily_loss\((?P<percent>[-+.\de]+)%\)")
 
 _NEVER: Final = 4_102_444_800_000  # 2100: later moments cannot all be written
@@ -78,7 +78,10 @@ def max_open(count: int, *, name: str | None = None) -> RiskSpec:
 
 @explained("tn.risks.cooldown")
 def cooldown(
-    minutes: float, after: ExitReason | Literal["loss"] | None = None, *, name: str | None = None
+    minutes: float,
+    after: risk.CooldownReason | Iterable[risk.CooldownReason] | None = None,
+    *,
+    name: str | None = None,
 ) -> RiskSpec:
     """Wait some minutes after a trade closed.
 
@@ -86,10 +89,10 @@ def cooldown(
     ----------
     minutes : float
         Above 0.
-    after : str, optional
+    after : str or several, optional
         "loss": only after trades that lost, whatever closed them. Or a reason, such as
-        "stop_loss", "trailing_stop" or "time_expired" (the column `exit_reason` of trades). Default
-        after any.
+        "stop_loss", "trailing_stop" or "time_expired" (the column `exit_reason` of trades). Of
+        several, any one is enough. Default after any.
     name : str, optional
         Name of the book; default made from the terms.
 
@@ -98,13 +101,16 @@ def cooldown(
     >>> import tradenb as tn
     >>> tn.risks.cooldown(90, after="stop_loss")
     <risk cooldown(90m after stop_loss)>
+    >>> tn.risks.cooldown(90, after=["stop_loss", "trailing_stop"])
+    <risk cooldown(90m after stop_loss, trailing_stop)>
     >>> @tn.strategy("patient", every="1h", risk=[tn.risks.cooldown(90)])
     ... def patient(ctx):
     ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
     """
+    reasons = None if after is None else risk.cooldown_reasons(after)
     rule = risk.cooldown(minutes, after)
-    terms = f"cooldown({minutes:g}m)" if after is None else f"cooldown({minutes:g}m after {after})"
-    return _made(terms, name, rule)
+    words = f" after {', '.join(reasons)}" if reasons else ""
+    return _made(f"cooldown({minutes:g}m{words})", name, rule)
 
 
 @explained("tn.risks.max_drawdown")
@@ -171,7 +177,8 @@ def locks(terms: Iterable[str], trades: Sequence[Trade], now: int) -> list[tuple
     for each in terms:
         if (cool := _COOLDOWN.fullmatch(each)) is not None:
             span = float(cool["minutes"]) * MINUTE
-            trade = risk.cooled_by(trades, now, span, cool["after"])
+            after = cool["after"].split(", ") if cool["after"] else ()
+            trade = risk.cooled_by(trades, now, span, after)
             found += [] if trade is None else [(each, round(min(trade.closed_at + span, _NEVER)))]
         elif (loss := _DAILY_LOSS.fullmatch(each)) is not None and risk.earned_today(
             trades, now
