@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -219,6 +220,74 @@ def test_a_helper_or_a_method_that_is_called_again_replaces_what_it_declared(aga
     for call in ("declare(3)", again):
         exec(call, space)
         assert len(made.declared) == 1
+
+
+def factory(lengths):
+    @tn.strategy("in a factory", every="15m")
+    def own(ctx):
+        return None
+
+    for length in lengths:
+
+        @own.indicators("15m")
+        def mean(df, length=length):
+            return {f"mean {length}": df.close.rolling(length).mean()}
+
+    return own
+
+
+def test_a_loop_inside_the_function_that_makes_a_strategy_replaces_nothing():
+    with pytest.raises(SpecError, match=r"on 15m are named '.*mean'; name each with its own def"):
+        factory([3, 5])
+
+
+def test_a_function_that_makes_a_strategy_may_be_called_again_and_a_loop_may_repeat_itself():
+    for lengths in ([3], [5], [5, 5]):
+        assert len(factory(lengths).declared) == 1
+
+
+def mean_of(df, length):
+    return {f"mean {length}": df.close.rolling(length).mean()}
+
+
+class Mean:
+    def __init__(self, length):
+        self.length = length
+
+    def columns(self, df):
+        return mean_of(df, self.length)
+
+    def __call__(self, df):
+        return mean_of(df, self.length)
+
+
+HOLDERS = {
+    "partials": lambda length: partial(mean_of, length=length),
+    "methods": lambda length: Mean(length).columns,
+    "objects": Mean,
+    "a partial of a method": lambda length: partial(Mean(length).columns),
+}
+
+
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=list(HOLDERS))
+def test_one_function_with_two_values_held_is_two_indicators(hold):
+    made = strategy()
+    for length in (3, 5, 3):
+        made.indicators("15m")(hold(length))
+    values = Indicators(made.declared, ClosedCandles(Histories(lambda symbol: GRID), "BTCUSDT"))
+    values.compute(GRID.start + 5 * 60 * 60_000)
+    assert sorted(values) == ["mean 3", "mean 5"]
+
+
+@pytest.mark.parametrize("name", ["columns", "__call__"])
+def test_a_class_whose_cell_is_run_again_replaces_its_indicators(name):
+    made = strategy()
+    given = "Mean()" if name == "__call__" else f"Mean().{name}"
+    for level in (1, 2):
+        text = f"class Mean:\n    def {name}(self, df): return {{'level': {level}}}\n"
+        cell(made, text + f"dip.indicators('15m')({given})")
+        (item,) = made.declared
+        assert item.function(None) == {"level": level}
 
 
 def test_lambdas_of_two_cells_are_two():

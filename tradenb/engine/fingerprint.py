@@ -62,14 +62,37 @@ def code_of(function: Any) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def are_two(one: Any, other: Any) -> bool:
-    """Tell whether functions of one name are two: their file has both, or a loop made them."""
+def held_by(function: object) -> str:
+    """Hash what a partial, a bound method or an object holds; empty of a plain function."""
+    if inspect.isfunction(function):
+        return ""
+    held: list[object] = []
+    while isinstance(function, functools.partial):
+        held += [function.args, function.keywords]
+        function = function.func
+    if not inspect.isfunction(function):
+        owner = getattr(function, "__self__", function)
+        held.append(None if inspect.isclass(owner) else getattr(owner, "__dict__", None))
+    return digest(repr(_all(held, Seen())))
+
+
+def made_in(function: Any) -> str:
+    """Return the name of the function in which a function was made; empty at the top of a file."""
+    name = getattr(inspect.unwrap(function), "__qualname__", "")
+    return str(name).rpartition("<locals>")[0]
+
+
+def are_two(one: Any, other: Any, *, scope: str = "") -> bool:
+    """Tell whether functions of one name are two: their file has both, or a loop made them.
+
+    `scope` is the function that makes all anew whenever it is called: there a loop made them, too.
+    """
     new, old = code_of(one), code_of(other)
     if new is None or old is None or new.co_filename != old.co_filename:
         return False
     if new is old:  # what a function makes may be made again by a second call
         function = inspect.unwrap(one)
-        looped = inspect.isfunction(function) and "<locals>" not in function.__qualname__
+        looped = inspect.isfunction(function) and made_in(function) in ("", scope)
         looped = looped and function is not inspect.unwrap(other)
         return looped and fingerprint(one) != fingerprint(other)
     return _place(new) != _place(old) and {_place(new), _place(old)} <= _places_in(new.co_filename)

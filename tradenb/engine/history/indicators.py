@@ -15,7 +15,7 @@ import numpy as np
 
 from tradenb.core.candles.arrays import Candles, Floats, Times
 from tradenb.core.timeframe import iso
-from tradenb.engine.fingerprint import are_two, code_of, fingerprint, identity_of
+from tradenb.engine.fingerprint import are_two, code_of, fingerprint, held_by, identity_of
 from tradenb.engine.history.frames import floats_of, table_of
 from tradenb.engine.history.windows import Histories
 from tradenb.errors import NotEnoughCandles, SpecError, UsageError, unknown
@@ -53,9 +53,9 @@ class Indicator(NamedTuple):
     places: Places = ()
 
     @property
-    def identity(self) -> tuple[str, str, str]:
-        """Its timeframe, module and qualified name; declared again, it replaces itself."""
-        return self.timeframe, *identity_of(self.function)
+    def identity(self) -> tuple[str, str, str, str]:
+        """Its timeframe, module, qualified name and what it holds; it replaces itself."""
+        return self.timeframe, *identity_of(self.function), held_by(self.function)
 
     def replaces(self, other: Indicator) -> bool:
         """Tell whether it is another one declared again, perhaps on another timeframe.
@@ -72,9 +72,13 @@ class Indicator(NamedTuple):
             return False
         return new.co_filename != old.co_filename or new.co_firstlineno == old.co_firstlineno
 
-    def refuse_beside(self, other: Indicator, what: str) -> None:
-        """Raise SpecError where it would replace another function, not itself declared again."""
-        if self.identity == other.identity and are_two(self.function, other.function):
+    def refuse_beside(self, other: Indicator, what: str, *, scope: str) -> None:
+        """Raise SpecError where it would replace another function, not itself declared again.
+
+        `scope` is the function that made the strategy.
+        """
+        same = self.identity == other.identity
+        if same and are_two(self.function, other.function, scope=scope):
             raise SpecError(
                 f"{what}: two functions on {self.timeframe} are named {self.identity[2]!r}; name "
                 "each with its own def, or return all columns from one function"

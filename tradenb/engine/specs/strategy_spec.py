@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from tradenb.core.symbol import canonical
 from tradenb.core.timeframe import TIMEFRAMES, duration_ms, one_of, timeframe_ms
 from tradenb.engine.call import checked_function, is_async
-from tradenb.engine.fingerprint import digest, fingerprint
+from tradenb.engine.fingerprint import digest, fingerprint, made_in
 from tradenb.engine.history.indicators import (
     Indicator,
     checked_places,
@@ -205,7 +205,7 @@ class StrategySpec(NamedSpec):
             if is_async(function):
                 raise SpecError(f"{what} must be a plain function, not an async one")
             for own in self._indicators:
-                made.refuse_beside(own, what)
+                made.refuse_beside(own, what, scope=made_in(self.function))
             others = [own for own in self._indicators if not made.replaces(own)]
             self._indicators = (*others, made)
             return function
