@@ -310,7 +310,7 @@ def test_decimals_and_whole_numbers_among_objects_are_numbers():
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])
-@pytest.mark.parametrize("value", ["abc", "100.0", None, True, pd.NA, 1j])
+@pytest.mark.parametrize("value", ["abc", "1_0", None, True, pd.NA, 1j])
 def test_an_object_that_is_no_number_is_refused_with_its_row_and_value(name, value):
     values = frame()[name].astype(object)
     values[3] = value
@@ -319,6 +319,33 @@ def test_an_object_that_is_no_number_is_refused_with_its_row_and_value(name, val
     words = f"{name} must be a number, was {value!r}; fix the cell or drop the row"
     words = f"{name} is empty; drop the row" if value is None else words
     assert str(error) == f"candle in row 3 (2024-01-01 00:03): {words}"
+
+
+@pytest.mark.parametrize(
+    ("value", "cure"),
+    [
+        ("100.0", "df['close'].astype(float)"),
+        (" -1e3", "df['close'].astype(float)"),
+        ("1,000.50", "pd.read_csv takes thousands= and decimal="),
+        ("100,5", "pd.read_csv takes thousands= and decimal="),
+    ],
+)
+def test_a_number_that_is_text_says_how_to_convert_its_column(value, cure):
+    error = refusal(frame().assign(close=pd.Series([value] * 5, dtype=object)))
+    assert str(error) == (
+        f"candle in row 0 (2024-01-01 00:00): close must be a number, was {value!r}; "
+        f"it is text: convert the column ({cure})"
+    )
+
+
+@pytest.mark.parametrize("text", ["31/01/2024 00:00", "1.2.2024", "01-02-2024T05:00"])
+def test_a_date_that_does_not_begin_with_the_year_says_how_to_convert_its_column(text):
+    error = refusal(frame().assign(timestamp=pd.Series([text] * 5, dtype=object)))
+    assert str(error) == (
+        "candle in row 0: time must be ISO 8601 like '2024-03-01' or '2024-03-01T12:00', "
+        f"was {text!r}; convert the column (pd.to_datetime, with dayfirst=True where the day "
+        "comes first)"
+    )
 
 
 def test_columns_of_strings_are_refused():

@@ -7,6 +7,7 @@ prices and times are checked in `core.candles.intake`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
@@ -33,6 +34,8 @@ _SHORT: Final = dict(zip("tohlcv", ("timestamp", *NAMES), strict=True))
 _BLOCK: Final = 4096
 _VOLUME_GOES: Final = "; rename yours to volume, or add it (0 where there is none)"
 _TIMES_GO: Final = "; put the times into a column timestamp, in ms, or into the index as dates"
+_YEAR_LAST: Final = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})(?!\d)")
+_NUMBER: Final = re.compile(r"\s*[-+]?\d[\d.,]*([eE][-+]?\d+)?\s*")
 
 Raw = NDArray[Any]
 
@@ -202,7 +205,11 @@ def _time(index: int, value: object) -> int:
     try:
         return to_ms(value)
     except UsageError as error:
-        raise _bad(index, "grid", str(error)) from None
+        cure = ""
+        if isinstance(value, str) and _YEAR_LAST.match(value):
+            cure = "; convert the column (pd.to_datetime, with dayfirst=True where the day "
+            cure += "comes first)"
+        raise _bad(index, "grid", f"{error}{cure}") from None
 
 
 def _floats(column: Raw, name: str, times: Times) -> Floats:
@@ -214,6 +221,12 @@ def _floats(column: Raw, name: str, times: Times) -> Floats:
             words = f"{name} must be a number, was {value!r}; fix the cell or drop the row"
             if value is None or (isinstance(value, str) and not value.strip()):
                 words = f"{name} is empty; drop the row"
+            elif isinstance(value, str) and _NUMBER.fullmatch(value):
+                cure = f"df[{name!r}].astype(float)"
+                if "," in value:  # of thousands, or the decimal one
+                    cure = "pd.read_csv takes thousands= and decimal="
+                words = f"{name} must be a number, was {value!r}; "
+                words += f"it is text: convert the column ({cure})"
             raise _bad(index, "not_finite", words, f" ({when(int(times[index]))})")
         numbers[index] = value
     return numbers
