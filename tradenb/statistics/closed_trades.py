@@ -40,7 +40,8 @@ class Excursion(NamedTuple):
     mae_percent, mfe_percent : float
         Worst and best price while it was held, percent of its average entry, without costs.
     r_multiple : float
-        pnl_percent, in units of the distance of its first stop from its first entry, percent of it.
+        pnl_percent x invested, in units of the distance of its first stop from its first entry,
+        percent of it.
     """
 
     mae_percent: float

@@ -159,9 +159,9 @@ class Result(FigureFrames):
 
         The fields of `tn.Trade`, and minutes_held; mae_percent and mfe_percent, the worst and the
         best price while it was held, percent of its average entry, without costs; r_multiple,
-        pnl_percent in units of the distance of its first stop: below -1 where that closes it, as
-        costs are in pnl_percent alone. take_profit and stop_loss are the last ones in force; the
-        first are in `events`, in the row `opened` of its signal_id.
+        pnl_percent x invested in units of the distance of its first stop: below -1 where that
+        closes it, as costs are in pnl_percent alone. take_profit and stop_loss are the last ones in
+        force; the first are in `events`, in the row `opened` of its signal_id.
         """
         excursions, money = self._figures.excursions, self.account is not None
         return event_frames.trade_frame(self._parts.trades, excursions, money=money)
