@@ -118,14 +118,8 @@ class FunctionExchange(ReprCard):
         retry = RetryPolicy(rules.candle_retries, rules.candle_retry_seconds, self._sleep)
         try:
             rows = self._fetched(key, first, last, retry, request.progress)
-            return Loaded(
-                *accept(
-                    rows,
-                    factor=rules.price_anomaly_factor,
-                    gap_minutes=rules.gap_minutes,
-                    whole=False,
-                )
-            )
+            factor, gap = rules.price_anomaly_factor, rules.gap_minutes
+            return Loaded(*accept(rows, factor=factor, gap_minutes=gap, whole=False))
         except CandleError as error:
             where = f"{key} of exchange {self._name!r}, {iso(first)} to {iso(last)}"
             raise located(error, where) from None

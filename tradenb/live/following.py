@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
 from typing import Final
 
 from tradenb.bus import bus
@@ -74,12 +73,7 @@ class _Listener:
     def __enter__(self) -> _Listener:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._subscription.close()
         if self._owned and self._run.status == "running" and not self._run.undecided:
             self._run.release()

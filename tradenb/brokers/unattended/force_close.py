@@ -7,7 +7,6 @@ the exchange; no strategy code and no candles.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -27,8 +26,6 @@ from tradenb.store.filesystem import Filesystem
 from tradenb.store.journal.order_journal import OrderJournal
 from tradenb.store.lock import holder_of
 from tradenb.store.paths import Home, Key
-
-log = logging.getLogger("tradenb")
 
 CLOSE_S: Final = 30.0
 

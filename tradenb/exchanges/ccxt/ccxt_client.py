@@ -272,21 +272,13 @@ def _bound(client: Any) -> Any:
 
 
 def _require_json(
-    code: int,
-    reason: str,
-    url: str,
-    method: str,
-    headers: Mapping[str, str],
-    body: str,
-    request_headers: object,
-    request_body: object,
+    code: int, _text: str, _url: str, _method: str, _headers: object, body: str, *_request: object
 ) -> str:
     """Refuse a successful response that is not JSON; ccxt's hook for every response.
 
     Without it a page of HTML with status 200 counts as an empty list of candles. Lists of markets
     are left to ccxt, which reads them from HTML for some exchanges.
     """
-    del reason, url, method, headers, request_headers, request_body
     if 200 <= code < 300 and _expects_json.get():
         json.loads(body)
     return body.strip()

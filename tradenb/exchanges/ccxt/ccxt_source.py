@@ -312,14 +312,8 @@ class CcxtExchange:
                 code="empty",
             )
         try:
-            return Loaded(
-                *accept(
-                    rows,
-                    factor=rules.price_anomaly_factor,
-                    gap_minutes=rules.gap_minutes,
-                    whole=False,
-                )
-            )
+            factor, gap = rules.price_anomaly_factor, rules.gap_minutes
+            return Loaded(*accept(rows, factor=factor, gap_minutes=gap, whole=False))
         except CandleError as error:
             raise located(error, where) from None
 

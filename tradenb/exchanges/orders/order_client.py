@@ -270,16 +270,14 @@ def _watched(fetch: Callable[..., Any]) -> Callable[..., Any]:
 
 def _noted(
     code: int,
-    reason: str,
-    url: str,
-    method: str,
+    _text: str,
+    _url: str,
+    _method: str,
     headers: Mapping[str, str],
     body: str,
-    request_headers: object,
-    request_body: object,
+    *_request: object,
 ) -> str:
     """Note a whole response; ccxt's hook for every response."""
-    del reason, url, method, request_headers, request_body
     reply = _reply.get()
     reply.status, reply.headers, reply.body = code, dict(headers), body
     return body.strip()

@@ -24,7 +24,9 @@ def summary_lines(home: Home, found: Iterable[RunStatus], *, since: int, until: 
 
 
 def _line(home: Home, status: RunStatus, since: int, until: int) -> str:
-    journal = Journal(DiskFilesystem(durable=False), home.journal(_key(status)))
+    journal = Journal(
+        DiskFilesystem(durable=False), home.journal(Key(status.strategy, status.symbol))
+    )
     try:
         rows = [row for row in journal.tail(_NEWEST) if since < row["at"] <= until]
     except (OSError, LookupError, TypeError):
@@ -36,7 +38,3 @@ def _line(home: Home, status: RunStatus, since: int, until: int) -> str:
     words += [plural(errors, "error")] if errors else []
     words += [f"{status.status_text}, {status.holds}"]
     return plain(", ".join(words))
-
-
-def _key(status: RunStatus) -> Key:
-    return Key(status.strategy, status.symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from tradenb.core.orders.answers import (
     NEWEST_TRADES,
@@ -51,7 +51,6 @@ from tradenb.testing.venue.venue_requests import (
     VenueRequest,
 )
 
-T = TypeVar("T", VenueOrder, VenueTrade)
 _TYPES: dict[str, OrderType] = {
     "LIMIT": "ioc",
     "MARKET": "market",

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from decimal import Decimal
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -255,12 +254,7 @@ class ExchangeServer:
         """Begin to listen."""
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         """Stop listening."""
         self.close()
 
