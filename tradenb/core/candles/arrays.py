@@ -367,9 +367,5 @@ class Intake:
             self.filled + other.filled,
             self.closed + other.closed,
             self.gaps + other.gaps,
-            max(runs, key=_length, default=None),
+            max(runs, key=lambda run: run[1] - run[0], default=None),
         )
-
-
-def _length(run: tuple[int, int]) -> int:
-    return run[1] - run[0]

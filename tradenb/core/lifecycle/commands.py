@@ -39,7 +39,7 @@ def stop(state: State, at: int) -> State:
 
 def give(state: State, command: Command) -> State:
     """Add a command; it acts on the first candle that closes after it was given."""
-    ordered = sorted((*state.commands, command), key=_given_at)
+    ordered = sorted((*state.commands, command), key=lambda command: command.at)
     return state._replace(commands=tuple(ordered))
 
 
@@ -97,10 +97,6 @@ def is_withdrawn(command: Command, at: int, request: str | None) -> bool:
     if command.kind == "report":
         return False
     return command.at <= at if request is None else command.request == request
-
-
-def _given_at(command: Command) -> int:
-    return command.at
 
 
 def obey(state: State, candles: Candles, rules: Rules, row: int) -> Step:

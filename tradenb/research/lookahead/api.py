@@ -245,7 +245,7 @@ def lookahead(
                 break
     named = analysis.notes()
     knowing = analysis.knowing(base) if not found and tried else []
-    leaks = sorted([*found.values(), *knowing], key=_when)
+    leaks = sorted([*found.values(), *knowing], key=lambda leak: (leak.at, leak.symbol))
     notes = [*old_rules(spec.name, spec.risk), *_silence(base), *_untried(analysis, len(moments))]
     notes += [*named, *sorted(analysis.made)]
     unproved = sorted(analysis.unproved)
@@ -290,7 +290,3 @@ def _check_count(name: str, count: object) -> None:
 
 def _alike(one: Replies, other: Replies) -> bool:
     return one.keys() == other.keys() and not any(differing(one[key], other[key]) for key in one)
-
-
-def _when(leak: Leak) -> tuple[int, str]:
-    return leak.at, leak.symbol

@@ -133,7 +133,7 @@ def parity(
         if trade.closed_at in late
     ]
     notes = old_rules(today.name, today.risk) + _notes(evidence, found, traded=bool(live or before))
-    found = sorted(found, key=_when)
+    found = sorted(found, key=lambda item: (item.at, CAUSES.index(item.cause)))
     own = (sent.replay, sent.executed, sent.ledger(meant, notes))
     return Parity(evidence.id, found, live, before, notes, *own)
 
@@ -226,7 +226,7 @@ def _differences(
     sides = [(trade, 0) for trade in before] + [(trade, 1) for trade in after]
     groups: list[tuple[list[ComparedTrade], list[ComparedTrade]]] = []
     together = False
-    for trade, side in sorted(sides, key=_order):
+    for trade, side in sorted(sides, key=lambda item: (item[0].opened_at, item[1])):
         if trade in common:
             together = False
             continue
@@ -240,11 +240,3 @@ def _differences(
         )
         for one, other in groups
     ]
-
-
-def _order(item: tuple[ComparedTrade, int]) -> tuple[int, int]:
-    return item[0].opened_at, item[1]
-
-
-def _when(item: Difference) -> tuple[int, int]:
-    return item.at, CAUSES.index(item.cause)

@@ -155,7 +155,7 @@ def executed_trades(
                 pnl_live=None if one is None else one.result,
             )
         )  # fmt: skip
-    return sorted(found, key=_when)
+    return sorted(found, key=lambda trade: (trade.at, trade.signal_id))
 
 
 _NONE: Final = _Position(0)
@@ -261,7 +261,3 @@ def _fees_of_twin(events: list[Event], rules: Rules) -> Mapping[str, float]:
         for trade in trades
         if trade.fees is not None and trade.cost
     }
-
-
-def _when(trade: ExecutedTrade) -> tuple[int, str]:
-    return trade.at, trade.signal_id

@@ -114,7 +114,7 @@ def compared_trades(events: Iterable[Event]) -> list[ComparedTrade]:
         if event.kind == "opened" and isinstance(event.signal, Signal)
         if event.signal_id not in ended
     ]
-    return sorted(found, key=_opening)
+    return sorted(found, key=lambda trade: trade.opened_at)
 
 
 def late_exits(events: Iterable[Event]) -> set[int]:
@@ -301,7 +301,3 @@ def with_fresh(seen: Candles, fresh: Candles, times: Times, rules: Rules) -> Can
         for name in NAMES
     )
     return with_gaps(Rows(opens[order], *columns), seen.step, rules.gap_minutes)[0]
-
-
-def _opening(trade: ComparedTrade) -> int:
-    return trade.opened_at

@@ -22,8 +22,9 @@ from tradenb.testing.venue.venue_lookup import (
     query_order,
 )
 from tradenb.testing.venue.venue_placement import check_test_order, place_list, place_order
-from tradenb.testing.venue.venue_queries import account_of, orders_page, trades_page
+from tradenb.testing.venue.venue_queries import orders_page, trades_page
 from tradenb.testing.venue.venue_records import (
+    AccountAnswer,
     Answer,
     KeyAnswer,
     Side,
@@ -253,7 +254,8 @@ class SpotVenue:
                 self.book.state(request.symbol)
                 return trades_page(self.trades, request)
             case QueryAccount():
-                return account_of(self.book.balances, self.book.fees, at)
+                fees = self.book.fees
+                return AccountAnswer(self.book.balances.listed(), fees.maker, fees.taker, at)
             case QueryKey():
                 return self.key
         assert_never(request)

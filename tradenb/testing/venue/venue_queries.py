@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from tradenb.core.timeframe import DAY
-from tradenb.testing.venue.venue_balances import VenueBalances, VenueFees
-from tradenb.testing.venue.venue_records import AccountAnswer, VenueOrder, VenueRefusal, VenueTrade
+from tradenb.testing.venue.venue_records import VenueOrder, VenueRefusal, VenueTrade
 from tradenb.testing.venue.venue_requests import QueryAllOrders, QueryTrades
 
 T = TypeVar("T")
@@ -45,11 +44,6 @@ def trades_page(trades: list[VenueTrade], request: QueryTrades) -> tuple[VenueTr
         and (until is None or trade.at <= until)
     ]
     return tuple(_page(found, request))
-
-
-def account_of(balances: VenueBalances, fees: VenueFees, at: int) -> AccountAnswer:
-    """Return what the account holds."""
-    return AccountAnswer(balances.listed(), fees.maker, fees.taker, at)
 
 
 def _page(found: list[T], request: QueryAllOrders | QueryTrades) -> list[T]:
