@@ -40,8 +40,10 @@ class Account(BaseModel, frozen=True):
     risk : float, optional
         Percent of the equity that is lost at the stop, before costs, > 0; cut to what is free.
     leverage : float, default 1
-        How many times an entry's cost may be what it binds, >= 1. No liquidation is modelled, so
-        that leverage x `Rules.max_stop_loss_percent` must stay below 100.
+        How many times an entry's cost may be what it binds, >= 1. It bounds entries: what is open
+        is more of the equity once that falls (figure `leverage_max`), and nothing is closed for
+        it. No liquidation is modelled, so that leverage x `Rules.max_stop_loss_percent` must stay
+        below 100.
     max_percent : float, optional
         Most that an entry may cost, percent of the equity, > 0.
     min_quote : float, default 0
