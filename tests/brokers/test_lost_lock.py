@@ -12,10 +12,14 @@ import pytest
 import tradenb as tn
 from tests.brokers.test_live_orders import SYMBOL, once, path, world
 from tests.sources import frame, minute
+from tradenb.brokers.arming.armed_account import Decision
 from tradenb.core.rules import Rules
 from tradenb.live.live_run import record_of
 from tradenb.live.state.error_file import noted_error
+from tradenb.store.codec import encode
 from tradenb.store.control import leave_accepted, send
+from tradenb.store.document.migrations import VERSION
+from tradenb.store.document.read import read_document
 from tradenb.store.lock import FileLock
 from tradenb.store.paths import Key
 from tradenb.testing.world.simulated_world import Action, World
@@ -90,6 +94,55 @@ def test_what_is_asked_of_the_run_is_left_to_the_process_that_has_it(kinds):
 
     assert made.live(minute(95), [Action(LOST, loses), Action(minute(94), looks)])
     assert seen[0] == seen[1] == made.disk.files()
+
+
+@pytest.mark.parametrize("decision", ["keep_ours", "take_theirs"])
+def test_a_decision_between_two_states_is_left_to_the_process_that_has_the_run(decision):
+    made, seen = world(*[100.0] * 200), []
+    made.arm()
+    document = made.home.document(LOST_KEY)
+
+    def is_written_over(process):
+        found = read_document(made.disk, document)
+        made.disk.plant(document, encode(VERSION, found.seq + 70, dict(found.body)))
+
+    def decides(process):
+        run = process.runs[0]
+        assert run.undecided
+        seen.append((taken_over(made), made.disk.files()))
+        getattr(run, decision)()
+
+    def looks(process):
+        assert process.runs[0].undecided
+        assert "is held by" in str(process.runs[0].error)
+        seen.append((None, made.disk.files()))
+
+    acts = [Action(LOST, is_written_over), Action(minute(85), decides), Action(minute(94), looks)]
+    assert made.live(minute(95), acts)
+    assert seen[0][1] == seen[1][1]
+
+
+def shares(made):
+    return {path: data for path, data in made.disk.files().items() if "shares" in path.parts}
+
+
+def test_the_share_of_a_run_that_is_lost_while_its_entry_is_judged_is_left_alone(monkeypatch):
+    made, left = world(*[100.0] * 200), []
+    made.arm()
+    made.live(minute(70))
+    judged = Decision.problems
+
+    def loses(*args):
+        found = judged(*args)
+        if not left:
+            left.extend([taken_over(made), made.disk.files(), len(made.wire.calls)])
+        return found
+
+    monkeypatch.setattr(Decision, "problems", loses)
+    assert made.live(minute(90))
+    assert left[1]
+    assert shares(made) == {p: d for p, d in left[1].items() if "shares" in p.parts}
+    assert len(made.wire.calls) == left[2]
 
 
 @pytest.mark.parametrize("role", ["protection", "exit"])

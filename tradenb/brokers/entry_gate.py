@@ -85,6 +85,11 @@ class EntryGate:
         ----------
         before, after : OrderLedger
             Without and with the entry.
+
+        Raises
+        ------
+        StateLocked
+            When another process has the run.
         """
         async with self._account.deciding(self._key) as decision:
             free, now = await self._exchange.free(), self._exchange.now()
@@ -105,6 +110,7 @@ class EntryGate:
             )
             problems = decision.problems(wanted, facts, now)
             if not problems:
+                self._run.storage.lock.refuse_lost()
                 try:
                     decision.reserve(self._share(after, market, now))
                 except StateWriteError as error:
@@ -127,7 +133,14 @@ class EntryGate:
         return take_accepted(storage.filesystem, storage.files, self._key)
 
     def note(self, ledger: OrderLedger, market: OrderMarket) -> None:
-        """Leave what the run has for the others of its account, and disarm it if that says so."""
+        """Leave what the run has for the others of its account, and disarm it if that says so.
+
+        Raises
+        ------
+        StateLocked
+            When another process has the run, and leaves what it has.
+        """
+        self._run.storage.lock.refuse_lost()
         now = self._exchange.now()
         known = {id for id, _ in self._unknown}
         self._unknown += [

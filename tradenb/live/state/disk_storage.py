@@ -210,11 +210,13 @@ class DiskStorage(RequestFiles):
 
     def keep_ours(self) -> None:
         """Let the next commit replace what another program wrote, which is kept."""
+        self.lock.refuse_lost()
         other = self._document.keep_ours()
         log.warning("%s: kept our state; the other one is saved as %s", self._document.path, other)
 
     def take_theirs(self) -> Checkpoint | None:
         """Load what another program wrote, as `open` does; one of another account is refused."""
+        self.lock.refuse_lost()
         loaded_document.refuse_account(
             read_document(self._filesystem, self._document.path), self.orders_of
         )
