@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.orders.situations import ENTER, MARKET, NOW, ledger, order, working
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
+from tradenb.core.orders.ledger import NO_KEY
 from tradenb.core.orders.order_alarms import alarms
 from tradenb.core.orders.order_records import Fill
 
@@ -149,6 +150,16 @@ def test_exits_that_fail_three_times_are_an_alarm_until_one_fills() -> None:
     assert alarm_names(order(), *failed) == ["cannot_exit"]
     sold = order("exit", 4, state="done", ending="filled", filled=D(1))
     assert alarm_names(order(), *failed, sold) == []
+
+
+def test_an_order_that_the_exchange_does_not_cancel_is_an_alarm_while_it_is_tried() -> None:
+    rests = working(cancelled_at=NOW, cancels=4)
+    assert alarm_names(order(), rests) == []
+    rests = rests._replace(cancels=5)
+    assert alarm_names(order(), rests, at=NOW + 59_999) == ["cannot_exit"]
+    assert alarm_names(order(), rests, at=NOW + 60_000) == []
+    assert alarm_names(order(), rests, stops=(NO_KEY,)) == ["key_refused"]  # it says why
+    assert alarm_names(order(filled=D(0)), rests._replace(state="done", ending="cancelled")) == []
 
 
 def test_what_a_person_must_see_is_an_alarm() -> None:

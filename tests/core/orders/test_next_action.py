@@ -379,10 +379,22 @@ class TestLeaving:
         found = ledger(order(), guard, told=("entered",))
         assert action(found, EXIT) == Cancel(guard)
 
-    def test_a_cancel_is_asked_for_once_a_second(self) -> None:
-        guard = working(cancelled_at=NOW + 4_500)
+    @pytest.mark.parametrize(
+        ("cancels", "wait"),
+        [(1, 1_000), (3, 1_000), (4, 2_000), (5, 5_000), (6, 15_000), (99, 15_000)],
+    )
+    def test_a_cancel_is_asked_for_again_more_and_more_seldom(self, cancels, wait) -> None:
+        guard = working(cancelled_at=NOW + 4_500, cancels=cancels)
         found = ledger(order(), guard, told=("entered",))
-        assert action(found, EXIT) == Wait(NOW + 5_500)
+        assert action(found, EXIT) == Wait(NOW + 4_500 + wait)
+        assert action(found, EXIT, now=NOW + 4_500 + wait) == Cancel(guard)
+
+    def test_cancels_count_in_a_row(self) -> None:
+        found = ledger(order(), working(cancelled_at=NOW, cancels=7), told=("entered",))
+        soon = heard(found, Cancelled("protection-1"), NOW + 59_999)
+        assert soon.of("s1", "protection")[0].cancels == 8
+        later = heard(found, Cancelled("protection-1"), NOW + 60_000)
+        assert later.of("s1", "protection")[0].cancels == 1
 
     def test_an_exit_sells_at_market_what_is_held(self) -> None:
         sold = submitted(action(BOUGHT, EXIT)).order

@@ -24,7 +24,7 @@ from tradenb.core.orders.answers import (
 from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_actions import Tell
 from tradenb.core.orders.order_records import ZERO, Ending, ExecutionReport, Order, fees_in
-from tradenb.core.orders.outcomes import APART, proof_at
+from tradenb.core.orders.outcomes import APART, is_being_cancelled, proof_at
 from tradenb.core.orders.reconciliation.reconcile import looked, reconciled
 from tradenb.core.orders.snapshots import adopted, copied, is_copy, shown, stopped
 from tradenb.core.orders.venue import OrderMarket, Venue
@@ -164,11 +164,13 @@ def _cancelled(ledger: OrderLedger, id: str, now: Time) -> OrderLedger:
     order = ledger.order(id)
     if order is None or order.is_done:
         return ledger
+    cancels = order.cancels + 1 if is_being_cancelled(order, now) else 1
     return ledger.with_order(
         order._replace(
-            state="cancelling", cancelled_at=now, query_due=True, queries=0, queried_at=None
+            state="cancelling", cancelled_at=now, cancels=cancels, query_due=True, queries=0,
+            queried_at=None,
         )
-    )
+    )  # fmt: skip
 
 
 def _not_found(ledger: OrderLedger, id: str, venue: Venue, now: Time) -> OrderLedger:

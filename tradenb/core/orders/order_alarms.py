@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from tradenb.core.orders.ledger import NO_KEY, OrderLedger, held_quantity
 from tradenb.core.orders.order_records import ZERO
+from tradenb.core.orders.outcomes import is_being_cancelled
 from tradenb.core.orders.protection import uncovered_since
 from tradenb.core.orders.venue import OrderMarket
 from tradenb.core.signal import Time
@@ -21,6 +22,7 @@ AlarmName = Literal[
 UNPROTECTED: Final = 10_000
 DOUBT: Final = 60_000
 FAILED_EXITS: Final = 3
+FAILED_CANCELS: Final = 5
 FAILED_CHECKS: Final = 5
 CURES: Final[dict[AlarmName, str]] = {
     "unprotected": "Look at the exchange; after 30 s without a stop it is sold",
@@ -100,6 +102,10 @@ def _alarms(ledger: OrderLedger, market: OrderMarket, now: Time) -> Iterator[Ala
             yield Alarm("cannot_exit", words, about=signal)
         yield from _unpriced(ledger, signal)
     for order in ledger.orders:
+        rests = order.cancels >= FAILED_CANCELS and is_being_cancelled(order, now)
+        if rests and not order.is_done and NO_KEY not in ledger.stops:
+            words = f"the exchange does not cancel {order.role} order {order.id}, which rests"
+            yield Alarm("cannot_exit", words, about=order.id)
         if order.is_in_doubt and now - order.sent_at >= DOUBT:
             words = f"the outcome of {order.role} order {order.id} is unknown"
             yield Alarm("unknown_outcome", words, order.sent_at, order.id)

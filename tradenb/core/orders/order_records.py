@@ -156,6 +156,8 @@ class Order(NamedTuple):
         When it was first known to rest, and to be done.
     cancelled_at : int or None
         When its cancel was last asked for.
+    cancels : int
+        How often in a row it was asked for.
     """
 
     id: str
@@ -188,6 +190,7 @@ class Order(NamedTuple):
     working_at: Time | None = None
     done_at: Time | None = None
     cancelled_at: Time | None = None
+    cancels: int = 0
 
     @property
     def is_done(self) -> bool:

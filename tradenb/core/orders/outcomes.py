@@ -13,6 +13,7 @@ from tradenb.core.orders.answers import NotFound, NotSent, QueryFailed, Refused,
 from tradenb.core.orders.order_records import Order
 from tradenb.core.orders.venue import ABSENCE_MARGIN, Venue
 from tradenb.core.signal import Time
+from tradenb.core.timeframe import MINUTE
 
 
 class Ended(NamedTuple):
@@ -70,6 +71,8 @@ WAITS: Final = (500, 1_000, *(2_000,) * 12, 4_000, 8_000, 15_000)
 
 Dense for half a minute, since pieces in doubt have no stop; then an outage costs few requests.
 """
+CANCEL_WAITS: Final = (1_000, 1_000, 1_000, 2_000, 5_000, 15_000)
+"""Between cancels of an order that goes on resting, ms: a key or a rate limit may refuse them."""
 APART: Final = 2_000
 """Two queries that find nothing prove something only so far apart, ms."""
 
@@ -77,6 +80,18 @@ APART: Final = 2_000
 def proof_at(dies_at: Time, venue: Venue) -> Time:
     """Return from when on a query that finds nothing is a proof."""
     return dies_at + venue.visible_ms + ABSENCE_MARGIN
+
+
+def cancel_at(order: Order) -> Time:
+    """Return when the end of an order may be asked for next; 0: now."""
+    if order.cancelled_at is None:
+        return 0
+    return order.cancelled_at + CANCEL_WAITS[min(max(order.cancels, 1), len(CANCEL_WAITS)) - 1]
+
+
+def is_being_cancelled(order: Order, now: Time) -> bool:
+    """Tell whether its end was asked for within the last minute."""
+    return order.cancelled_at is not None and now < order.cancelled_at + MINUTE
 
 
 def query_at(order: Order, venue: Venue) -> Time:

@@ -9,7 +9,7 @@ from tradenb.core.orders.client_ids import client_id, leg_ids
 from tradenb.core.orders.ledger import OrderLedger, held_quantity, is_over
 from tradenb.core.orders.order_actions import Cancel, OrderAction, Reconcile, Submit, Tell, Wait
 from tradenb.core.orders.order_records import ZERO, DesiredPosition, Order, OrderType, Role
-from tradenb.core.orders.outcomes import proof_at
+from tradenb.core.orders.outcomes import cancel_at, proof_at
 from tradenb.core.orders.venue import OrderMarket, Venue
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import DAY, MINUTE
@@ -17,7 +17,6 @@ from tradenb.core.timeframe import DAY, MINUTE
 RETRIES: Final = (0, 1_000, 5_000, MINUTE)
 """Waits after so many reducing orders in a row came to nothing, ms."""
 CHECK_RETRIES: Final = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
-CANCEL_EVERY: Final = 1_000
 CHECKS_BEFORE_TELLING: Final = 3
 """After so many failed reconciliations sales are told with estimated fees."""
 
@@ -112,8 +111,8 @@ def cancel_live(now: Situation, signal: str, *, keep: Order | None = None) -> Or
     for order in now.ledger.live(signal):
         if keep is not None and order.id == keep.id:
             continue
-        if order.cancelled_at is not None and now.now < order.cancelled_at + CANCEL_EVERY:
-            return Wait(order.cancelled_at + CANCEL_EVERY)
+        if now.now < cancel_at(order):
+            return Wait(cancel_at(order))
         return _look_first(now, signal) or Cancel(order)
     return None
 
