@@ -88,6 +88,14 @@ def test_a_value_of_now_that_is_taken_for_a_series_is_told_from_one(wrong):
     assert "(line " in note
 
 
+def test_what_changes_an_array_in_its_place_is_told_to_change_a_copy():
+    def changes(ctx):
+        ctx.candles("5m", 1).close[0] = 1.0
+
+    note = run(changes).event_list[0].note
+    assert "is read-only; change a copy of the array, array.copy() (line" in note
+
+
 def test_a_number_of_the_users_is_not_told_of_indicators():
     note = run(lambda ctx: ctx.candles("5m", 1).close.item()[0]).event_list[0].note
     assert "'float' object is not subscriptable (line" in note

@@ -17,7 +17,7 @@ from tradenb.backtest.plan import Plan
 from tradenb.core.candles.arrays import Candles
 from tradenb.core.lifecycle.commands import give
 from tradenb.core.lifecycle.state import State
-from tradenb.engine.call import Call, Pump
+from tradenb.engine.call import Call, Pump, words_of
 from tradenb.engine.context import Context
 from tradenb.engine.history.indicators import ClosedCandles, Indicators
 from tradenb.engine.history.windows import Histories
@@ -166,8 +166,7 @@ def _compute(
     except TradenbError:
         raise
     except Exception as error:
-        words = f"{what} failed: {type(error).__name__}: {error}"
-        raise StrategyError(words, symbol=symbol) from error
+        raise StrategyError(f"{what} failed: {words_of(error)}", symbol=symbol) from error
 
 
 def _begun(plan: Plan, spec: StrategySpec, symbol: str, start: int) -> State:

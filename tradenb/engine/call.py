@@ -136,6 +136,8 @@ def words_of(error: BaseException) -> str:
             text.startswith("'float' object has no attribute") and _is_of_series(error)
         ):
             text += _OF_NOW if {"price", "indicators"} & {*trace.tb_frame.f_code.co_names} else ""
+        if text == "assignment destination is read-only":
+            text += "; change a copy of the array, array.copy()"
     return f"{type(error).__name__}: {text}{where}"
 
 

@@ -183,7 +183,8 @@ def test_what_ends_a_backtest_ends_a_trial():
     made = tn.strategy("broken", every="5m", vectorised=True)(broken)
     own = TrialCandles("m", {SYMBOL: GRID})
     run = partial(run_trial, make_plan(SYMBOL, made, own, None, None, None, ()), own)
-    with pytest.raises(tn.StrategyError, match="signals of broken failed: ZeroDivisionError: oh"):
+    words = r"signals of broken failed: ZeroDivisionError: oh \(line \d+ of broken\)"
+    with pytest.raises(tn.StrategyError, match=words):
         run()
 
 
