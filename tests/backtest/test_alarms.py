@@ -136,8 +136,8 @@ def test_one_that_could_pay_for_nothing_is_named_with_the_first():
     given = {"exchange": exchange(market(3, 300)), "start": minute(60), "progress": False}
     result = tn.backtest.run("BTCUSDT", strategy=spec, account=account, **given)
     (said,) = result.alarms
-    why = "had no money for anything that it proposed; the first: funds | the entry needs"
-    assert said.startswith(f"strategy 'rich' {why}")
+    why = "had no money for anything that it proposed; the first: funds | a size of 1000000, which "
+    assert said.startswith(f"strategy 'rich' {why}counts in pieces, needs 1.0")
     assert said.endswith("size= is in pieces, quote= of the account in money")
 
 
