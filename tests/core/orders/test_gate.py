@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.core.orders.situations import ENTER, MARKET, NOW, ledger, order, working
+from tests.core.orders.situations import ENTER, MARKET, NOW, action, ledger, order, working
 from tradenb.core.orders.gate import AccountFacts, Arm, gate
 from tradenb.core.orders.ledger import NO_KEY
+from tradenb.core.orders.order_actions import Submit
 from tradenb.core.orders.order_alarms import alarms
 from tradenb.core.orders.order_records import Fill
 
@@ -136,6 +137,20 @@ def test_a_cancelled_protection_counts_from_its_cancel() -> None:
         "protection", state="done", ending="expired", working_at=NOW, done_at=NOW + 40_000
     )
     assert alarm_names(order(), ended, at=NOW + 49_999) == []
+
+
+def test_a_protection_that_outlived_its_cancel_counts_from_its_end() -> None:
+    hour = NOW + 3_600_000
+    ended = order("protection", state="done", ending="cancelled", working_at=NOW)
+    soon = ended._replace(cancelled_at=hour - 59_999, done_at=hour)
+    assert alarm_names(order(), soon, at=hour) == ["unprotected"]
+    late = ended._replace(cancelled_at=NOW + 1_000, done_at=hour)
+    assert alarm_names(order(), late, at=hour + 9_999) == []
+    assert alarm_names(order(), late, at=hour + 10_000) == ["unprotected"]
+    found = ledger(order(), late, told=("entered",), checked_at=hour + 1_000)
+    submit = action(found, now=hour + 2_000)
+    assert isinstance(submit, Submit)
+    assert submit.order.role == "protection"  # not sold as if it had been bare for an hour
 
 
 def test_an_unknown_outcome_is_an_alarm_after_a_minute() -> None:

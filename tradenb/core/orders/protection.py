@@ -7,6 +7,7 @@ from typing import Final
 
 from tradenb.core.orders.ledger import OrderLedger, held_quantity
 from tradenb.core.orders.order_records import DesiredPosition, Order, OrderType
+from tradenb.core.orders.outcomes import is_being_cancelled
 from tradenb.core.orders.venue import OrderMarket, Venue, stepped
 from tradenb.core.signal import Time
 from tradenb.core.timeframe import MINUTE
@@ -83,7 +84,9 @@ def uncovered_since(
     since = max(entered, ledger.started_at) if of_process else entered
     for order in ledger.of(signal_id, "protection"):
         if order.working_at is not None:
-            ended = order.cancelled_at if order.cancelled_at is not None else order.done_at
+            # A cancel that was refused ends nothing: the order protected until it was done.
+            was_cancelled = is_being_cancelled(order, order.done_at or 0)
+            ended = order.cancelled_at if was_cancelled else order.done_at
             since = max(since, ended or order.seen_at or since)
     return since
 
