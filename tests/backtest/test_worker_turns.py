@@ -53,7 +53,7 @@ class Turns:
         with self._changed:
             self._waiting[number] = blocked
             self._changed.notify_all()
-            assert self._changed.wait_for(lambda: self._turn == number, timeout=60)
+            self._changed.wait_for(lambda: self._turn == number)
             self._turn = -1
 
     def give(self) -> None:
@@ -61,7 +61,7 @@ class Turns:
         last = 0
         while True:
             with self._changed:
-                assert self._changed.wait_for(self._is_still, timeout=60)
+                assert self._changed.wait_for(self._is_still, timeout=200)
                 if not self._left:
                     return
                 free = [number for number, blocked in self._waiting.items() if not blocked]
