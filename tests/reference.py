@@ -1336,6 +1336,8 @@ class Machine:
         if not signal.breakout or not self.is_entry_touched(signal, candle):
             return False
         paid, long = self.breakout_fill(signal, candle), signal.position == "long"
+        if paid == signal.entry:
+            return False
         if abs(paid - signal.stop_loss) / paid * 100 > self.rules.max_stop_loss_percent + TOLERANCE:
             return True
         if not signal.rungs:

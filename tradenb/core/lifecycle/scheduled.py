@@ -93,7 +93,8 @@ def entry_price(signal: Signal, extremes: prices.Extremes, rules: Rules) -> floa
     if rules.touch == "candle":
         pick = max if signal.position == "long" else min
         entry = pick(entry, extremes.open)
-    return None if _too_late(signal, entry, rules) else entry
+    # At the breakout itself nothing is worse than was checked: only the step moved the levels.
+    return None if entry != signal.entry and _too_late(signal, entry, rules) else entry
 
 
 def _too_late(signal: Signal, entry: float, rules: Rules) -> bool:
