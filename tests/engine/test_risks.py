@@ -18,6 +18,7 @@ MAKERS = [
         "cooldown(2m after loss, trailing_stop)",
     ),
     (lambda **name: tn.risks.cooldown(2, ["user"], **name), "cooldown(2m after user)"),
+    (lambda **name: tn.risks.cooldown(2, iter(["user"]), **name), "cooldown(2m after user)"),
     (lambda **name: tn.risks.max_drawdown(10.0, **name), "max_drawdown(10%)"),
     (lambda **name: tn.risks.daily_loss(3, **name), "daily_loss(3%)"),
 ]

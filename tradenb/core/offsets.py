@@ -15,7 +15,7 @@ from tradenb.errors import UsageError, shown
 
 
 class _Level:
-    """What is not a number: whoever counts with it is told what to write."""
+    """No number: counting with it is refused, with what to write instead."""
 
     __slots__ = ()
 

@@ -216,7 +216,7 @@ def cooldown(
     return rule
 
 
-def cooldown_reasons(after: object) -> tuple[str, ...]:
+def cooldown_reasons(after: object) -> tuple[CooldownReason, ...]:
     """Return the reasons that a cooldown looks at, each once, in the same order; none: any."""
     known = ("loss", *get_args(ExitReason))
     if after is None:

@@ -107,8 +107,8 @@ def cooldown(
     ... def patient(ctx):
     ...     return tn.long(take_profit=tn.percent(1), stop_loss=tn.percent(1), minutes=60)
     """
-    reasons = None if after is None else risk.cooldown_reasons(after)
-    rule = risk.cooldown(minutes, after)
+    reasons = risk.cooldown_reasons(after)  # once: a generator gives them once
+    rule = risk.cooldown(minutes, reasons or None)
     words = f" after {', '.join(reasons)}" if reasons else ""
     return _made(f"cooldown({minutes:g}m{words})", name, rule)
 
